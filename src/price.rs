@@ -1,0 +1,1 @@
+//! What work costs: tariffs in a price book.
