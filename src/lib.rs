@@ -14,14 +14,38 @@
     )
 )]
 
+mod account;
 mod amount;
 mod clock;
+mod content;
+mod entry;
+mod error;
+mod hold;
 mod id;
+mod ledger;
+mod notice;
 mod price;
+mod receipt;
 mod text;
 mod usage;
 
+pub use account::{Applied, Balance, Novelty};
 pub use amount::{Amount, AmountError, Unit};
 pub use clock::{Clock, ManualClock, SystemClock, Timestamp};
+pub use content::Content;
+pub use entry::{ChargeRef, Entry, EntryKind, Operation};
+pub use error::{LedgerError, LogFields, ShortReason, Shortfall};
+pub use hold::{HoldState, HoldStatus};
 pub use id::{AccountId, IdError, IdempotencyKey, Labels};
+pub use ledger::future::{LedgerFuture, wait};
+pub use ledger::limits::Limits;
+pub use ledger::reply::{Found, HoldsPage, Statement, Swept};
+pub use ledger::request::{
+    BalanceRequest, CaptureMode, CaptureRequest, FindRequest, HoldRequest, HoldsCursor, HoldsRequest,
+    LateCapture, Order, OverCapture, PostKind, PostRequest, ResizeRequest, StatementRequest, SweepRequest,
+    VoidRequest,
+};
+pub use ledger::{Ledger, LedgerExt};
+pub use notice::Notice;
+pub use receipt::{Captured, Receipt};
 pub use usage::{Quantity, QuantityName, Usage, UsageError};

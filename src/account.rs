@@ -1,0 +1,121 @@
+//! What an account has: its balance, and what a change did to it.
+
+use crate::amount::{Amount, Unit};
+use crate::clock::Timestamp;
+
+/// What an account has, at one point of its sequence of changes.
+///
+/// `available = posted - held`. An account nobody has paid into has nothing of everything.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Balance {
+    pub(crate) unit: Unit,
+    pub(crate) posted: i64,
+    pub(crate) held: i64,
+    pub(crate) open_holds: u32,
+    pub(crate) seq: u64,
+    pub(crate) as_of: Timestamp,
+}
+
+impl Balance {
+    /// The sum of all entries.
+    #[must_use]
+    pub const fn posted(&self) -> Amount {
+        self.unit.minor(self.posted)
+    }
+
+    /// The sum of all open holds.
+    #[must_use]
+    pub const fn held(&self) -> Amount {
+        self.unit.minor(self.held)
+    }
+
+    /// What may still be held or charged, apart from a debt limit.
+    #[must_use]
+    pub const fn available(&self) -> Amount {
+        self.unit.minor(self.posted.saturating_sub(self.held))
+    }
+
+    /// How many holds are open.
+    #[must_use]
+    pub const fn open_holds(&self) -> u32 {
+        self.open_holds
+    }
+
+    /// The number of the account's latest change; 0 before the first.
+    #[must_use]
+    pub const fn seq(&self) -> u64 {
+        self.seq
+    }
+
+    /// When this was so, on the ledger's clock.
+    #[must_use]
+    pub const fn as_of(&self) -> Timestamp {
+        self.as_of
+    }
+}
+
+/// Whether an answer was made now or is that of an earlier request with the same key.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Novelty {
+    /// This request changed the account.
+    Fresh,
+    /// An earlier request with the same key and content did; this one changed nothing.
+    Replay,
+}
+
+/// The answer to a change that was applied.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Applied<T> {
+    pub(crate) value: T,
+    pub(crate) unit: Unit,
+    pub(crate) before: i64,
+    pub(crate) after: i64,
+    pub(crate) seq: u64,
+    pub(crate) novelty: Novelty,
+}
+
+impl<T> Applied<T> {
+    /// What came of it, as it stands now.
+    #[must_use]
+    pub const fn value(&self) -> &T {
+        &self.value
+    }
+
+    /// What came of it, by value.
+    #[must_use]
+    pub fn into_value(self) -> T {
+        self.value
+    }
+
+    /// What was available just before this change.
+    #[must_use]
+    pub const fn available_before(&self) -> Amount {
+        self.unit.minor(self.before)
+    }
+
+    /// What was available just after it. Between two changes of an account nothing else happens to it, so a
+    /// threshold is crossed by exactly one change: where `before >= threshold > after`.
+    #[must_use]
+    pub const fn available_after(&self) -> Amount {
+        self.unit.minor(self.after)
+    }
+
+    /// The change's number in the account's sequence; for a replay the latest change's.
+    #[must_use]
+    pub const fn seq(&self) -> u64 {
+        self.seq
+    }
+
+    /// Whether this is the answer to an earlier request with the same key.
+    #[must_use]
+    pub fn is_replay(&self) -> bool {
+        self.novelty == Novelty::Replay
+    }
+
+    /// The same with another value.
+    #[must_use]
+    pub fn map<U>(self, f: impl FnOnce(T) -> U) -> Applied<U> {
+        let Self { value, unit, before, after, seq, novelty } = self;
+        Applied { value: f(value), unit, before, after, seq, novelty }
+    }
+}

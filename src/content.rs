@@ -1,0 +1,159 @@
+//! What a caller says a request is, so that a repeated key can be told from a reused one.
+
+use std::sync::Arc;
+
+use crate::id::{IdError, Labels, plain};
+use crate::text::quoted;
+
+/// What a request is about, as its caller declared it: up to 32 named fields.
+///
+/// Two requests with one key are the same request if their contents are equal. Put here what the caller sent
+/// (the operation, the quantities), never what was derived from it: a price or a forecast may change between a
+/// request and its retry, and the retry must still be recognised. A request without content is compared by its
+/// amounts.
+///
+/// ```
+/// use billing_guard::Content;
+///
+/// let first = Content::new([("operation", "query"), ("rows", "120")])?;
+/// let other = Content::new([("operation", "query"), ("rows", "121")])?;
+/// assert_eq!(first.difference(&other).as_deref(), Some("rows"));
+/// # Ok::<(), billing_guard::IdError>(())
+/// ```
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Content(Option<Arc<[Field]>>);
+
+type Field = (Box<str>, Box<str>);
+
+impl Content {
+    /// The most fields.
+    pub const MAX: usize = 32;
+    /// The longest field name, in characters.
+    pub const MAX_NAME: usize = 96;
+    /// The longest value, in characters.
+    pub const MAX_VALUE: usize = 256;
+
+    /// Content from named fields, without control characters; a repeated name keeps the last value.
+    ///
+    /// # Errors
+    /// [`IdError`] naming the first field that is too long, has control characters or is one too many.
+    pub fn new<N: AsRef<str>, V: AsRef<str>>(
+        fields: impl IntoIterator<Item = (N, V)>,
+    ) -> Result<Self, IdError> {
+        let mut kept: Vec<Field> = Vec::new();
+        for (name, value) in fields {
+            let (name, value) = (name.as_ref(), value.as_ref());
+            if name.is_empty() || !plain(name, Self::MAX_NAME) {
+                return Err(IdError::new(
+                    "a field name",
+                    name,
+                    "expected 1 to 96 characters, none a control character",
+                ));
+            }
+            if !plain(value, Self::MAX_VALUE) {
+                return Err(IdError::new(
+                    "a field value",
+                    value,
+                    "expected up to 256 characters, none a control character",
+                ));
+            }
+            match kept.binary_search_by(|(known, _)| known.as_ref().cmp(name)) {
+                Ok(at) => {
+                    if let Some((_, slot)) = kept.get_mut(at) {
+                        *slot = value.into();
+                    }
+                }
+                Err(_) if kept.len() == Self::MAX => {
+                    return Err(IdError::new("one field too many", name, "at most 32 fields"));
+                }
+                Err(at) => kept.insert(at, (name.into(), value.into())),
+            }
+        }
+        Ok(Self((!kept.is_empty()).then(|| kept.into())))
+    }
+
+    /// Whether nothing was declared.
+    #[must_use]
+    pub const fn is_empty(&self) -> bool {
+        self.0.is_none()
+    }
+
+    /// The fields, by name.
+    pub fn iter(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.0.iter().flat_map(|fields| fields.iter()).map(|(name, value)| (name.as_ref(), value.as_ref()))
+    }
+
+    /// The name of the first field in which the two differ, `None` if they are equal.
+    #[must_use]
+    pub fn difference(&self, other: &Self) -> Option<String> {
+        let (mut left, mut right) = (self.iter(), other.iter());
+        loop {
+            return match (left.next(), right.next()) {
+                (None, None) => None,
+                (Some(a), Some(b)) if a == b => continue,
+                // Both lists are in order, so the smaller name is the one that is missing on the other side.
+                (Some((a, _)), Some((b, _))) => Some(a.min(b).to_owned()),
+                (Some((name, _)), None) | (None, Some((name, _))) => Some(name.to_owned()),
+            };
+        }
+    }
+}
+
+/// Content and labels of a row, in one pointer that is empty for rows that have neither.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Declared(Option<Arc<(Content, Labels)>>);
+
+impl Declared {
+    pub(crate) fn new(content: &Content, labels: &Labels) -> Self {
+        let nothing = content.is_empty() && labels.is_empty();
+        Self((!nothing).then(|| Arc::new((content.clone(), labels.clone()))))
+    }
+
+    pub(crate) fn content(&self) -> Content {
+        self.0.as_ref().map_or_else(Content::default, |declared| declared.0.clone())
+    }
+
+    pub(crate) fn labels(&self) -> Labels {
+        self.0.as_ref().map_or_else(Labels::default, |declared| declared.1.clone())
+    }
+
+    /// Whether `given` is the content declared here: `Ok(false)` if neither side declared any, so that the amounts
+    /// decide; `Err` names the field that differs.
+    pub(crate) fn same_content(&self, given: &Content) -> Result<bool, String> {
+        let empty = Content::default();
+        let known = self.0.as_ref().map_or(&empty, |declared| &declared.0);
+        match known.difference(given) {
+            Some(field) => Err(quoted(&field)),
+            None => Ok(!given.is_empty()),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_first_field_that_differs_is_named() {
+        let content = |fields: &[(&str, &str)]| Content::new(fields.iter().copied()).unwrap();
+        let base = content(&[("a", "1"), ("b", "2")]);
+        assert_eq!(base.difference(&content(&[("b", "2"), ("a", "1")])), None);
+        assert_eq!(base.difference(&content(&[("a", "1")])).unwrap(), "b");
+        assert_eq!(base.difference(&content(&[("a", "1"), ("aa", "x"), ("b", "2")])).unwrap(), "aa");
+        assert_eq!(base.difference(&Content::default()).unwrap(), "a");
+    }
+
+    #[test]
+    fn limits_hold_on_both_sides() {
+        let many = |n: usize| Content::new((0..n).map(|i| (format!("f{i}"), "v")));
+        assert!(many(32).is_ok());
+        assert!(many(33).is_err());
+        assert!(Content::new([("n".repeat(96), "v".repeat(256))]).is_ok());
+        assert!(Content::new([("n".repeat(97), "v")]).is_err());
+        assert!(Content::new([("n", "v".repeat(257))]).is_err());
+        assert!(Content::new([("", "v")]).is_err());
+        assert!(Content::new([("a\n", "v")]).is_err());
+        let repeated = Content::new((0..40).map(|i| ("same", i.to_string()))).unwrap();
+        assert_eq!(repeated.iter().collect::<Vec<_>>(), [("same", "39")]);
+    }
+}

@@ -1,0 +1,518 @@
+//! What can be asked of a ledger: one owned, cheap-to-clone request for each method.
+
+use std::time::Duration;
+
+use crate::amount::{Amount, Unit};
+use crate::clock::Timestamp;
+use crate::content::Content;
+use crate::entry::{ChargeRef, EntryKind, Operation};
+use crate::id::{AccountId, IdempotencyKey, Labels};
+use crate::ledger::limits::Limits;
+
+/// Asks for an amount to be set aside. See [`Ledger::hold`](crate::Ledger::hold).
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct HoldRequest {
+    /// Whose money.
+    pub account: AccountId,
+    /// The hold's name; the same again is the same hold.
+    pub key: IdempotencyKey,
+    /// How much. Not negative.
+    pub amount: Amount,
+    /// The least that will do if not all is there: then all that is there is held. The amount itself by default.
+    pub minimum: Amount,
+    /// How long the work may take: 1 ms to 30 days, 5 minutes by default.
+    pub lifetime: Duration,
+    /// How long after its end the hold is kept: up to a day, 30 seconds by default.
+    pub grace: Duration,
+    /// How far below zero the hold may take what is available. Not negative; nothing by default.
+    pub debt_limit: Amount,
+    /// What the request is, for telling a repeated key from a reused one.
+    pub content: Content,
+    /// Labels, kept on the hold and its entries.
+    pub labels: Labels,
+}
+
+impl HoldRequest {
+    /// Asks for all of `amount` or nothing, with the default lifetime and grace and no debt.
+    #[must_use]
+    pub fn new(account: AccountId, key: IdempotencyKey, amount: Amount) -> Self {
+        Self {
+            account,
+            key,
+            amount,
+            minimum: amount,
+            lifetime: Limits::DEFAULT_LIFETIME,
+            grace: Limits::DEFAULT_GRACE,
+            debt_limit: amount.unit().zero(),
+            content: Content::default(),
+            labels: Labels::default(),
+        }
+    }
+
+    /// Accepts less, down to this much.
+    #[must_use]
+    pub fn with_minimum(mut self, minimum: Amount) -> Self {
+        self.minimum = minimum;
+        self
+    }
+
+    /// Sets the lifetime.
+    #[must_use]
+    pub fn with_lifetime(mut self, lifetime: Duration) -> Self {
+        self.lifetime = lifetime;
+        self
+    }
+
+    /// Sets the grace.
+    #[must_use]
+    pub fn with_grace(mut self, grace: Duration) -> Self {
+        self.grace = grace;
+        self
+    }
+
+    /// Sets the debt limit.
+    #[must_use]
+    pub fn with_debt_limit(mut self, debt_limit: Amount) -> Self {
+        self.debt_limit = debt_limit;
+        self
+    }
+
+    /// Declares what the request is.
+    #[must_use]
+    pub fn with_content(mut self, content: Content) -> Self {
+        self.content = content;
+        self
+    }
+
+    /// Sets the labels.
+    #[must_use]
+    pub fn with_labels(mut self, labels: Labels) -> Self {
+        self.labels = labels;
+        self
+    }
+}
+
+/// Asks for an open hold to cover another amount, to last longer, or both. See
+/// [`Ledger::resize`](crate::Ledger::resize).
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct ResizeRequest {
+    /// Whose hold.
+    pub account: AccountId,
+    /// Which hold.
+    pub key: IdempotencyKey,
+    /// The revision this was decided on; any other and the answer is
+    /// [`Superseded`](crate::LedgerError::Superseded) with the present state.
+    pub rev: u32,
+    /// What it should cover in all, captures included.
+    pub total: Option<Amount>,
+    /// How much longer it should last from now, at least. Never shortens it.
+    pub lifetime: Option<Duration>,
+    /// How far below zero growth may take what is available. Nothing by default.
+    pub debt_limit: Option<Amount>,
+}
+
+impl ResizeRequest {
+    /// Asks for nothing yet: add a total, a lifetime or both.
+    #[must_use]
+    pub fn new(account: AccountId, key: IdempotencyKey, rev: u32) -> Self {
+        Self { account, key, rev, total: None, lifetime: None, debt_limit: None }
+    }
+
+    /// Sets what it should cover in all.
+    #[must_use]
+    pub fn with_total(mut self, total: Amount) -> Self {
+        self.total = Some(total);
+        self
+    }
+
+    /// Sets how much longer it should last.
+    #[must_use]
+    pub fn with_lifetime(mut self, lifetime: Duration) -> Self {
+        self.lifetime = Some(lifetime);
+        self
+    }
+
+    /// Sets the debt limit.
+    #[must_use]
+    pub fn with_debt_limit(mut self, debt_limit: Amount) -> Self {
+        self.debt_limit = Some(debt_limit);
+        self
+    }
+}
+
+/// Whether more captures of the same hold will follow.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum CaptureMode {
+    /// More may follow; the rest stays held.
+    Partial,
+    /// The last one: the hold is closed and the rest is free.
+    #[default]
+    Final,
+}
+
+/// What to do when work cost more than its hold covers.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum OverCapture {
+    /// Refuse the capture; the hold stands.
+    Reject,
+    /// Charge the excess as far as the balance goes; the rest is recorded as uncollected.
+    #[default]
+    UpToAvailable,
+    /// Charge the excess as far as the balance and the debt limit go; the rest is recorded as uncollected.
+    Debt,
+}
+
+/// What to do when a capture comes after its hold was released.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum LateCapture {
+    /// Refuse it.
+    Reject,
+    /// Charge as far as the balance goes; the rest is recorded as uncollected.
+    #[default]
+    IfAvailable,
+    /// Charge as far as the balance and the debt limit go; the rest is recorded as uncollected.
+    Debt,
+}
+
+/// Asks for a hold to be charged. See [`Ledger::capture`](crate::Ledger::capture).
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct CaptureRequest {
+    /// Whose hold.
+    pub account: AccountId,
+    /// Which hold.
+    pub key: IdempotencyKey,
+    /// What its captures should come to in all: an absolute total, so that a repeated capture charges once.
+    pub total: Amount,
+    /// Whether it is the last.
+    pub mode: CaptureMode,
+    /// What to do with a total above the hold.
+    pub over: OverCapture,
+    /// What to do if the hold was released already.
+    pub late: LateCapture,
+    /// How far below zero the `Debt` choices may go. Nothing by default.
+    pub debt_limit: Amount,
+}
+
+impl CaptureRequest {
+    /// A final capture with the default choices and no debt.
+    #[must_use]
+    pub fn new(account: AccountId, key: IdempotencyKey, total: Amount) -> Self {
+        Self {
+            account,
+            key,
+            total,
+            mode: CaptureMode::default(),
+            over: OverCapture::default(),
+            late: LateCapture::default(),
+            debt_limit: total.unit().zero(),
+        }
+    }
+
+    /// Sets whether it is the last.
+    #[must_use]
+    pub fn with_mode(mut self, mode: CaptureMode) -> Self {
+        self.mode = mode;
+        self
+    }
+
+    /// Sets what to do with a total above the hold.
+    #[must_use]
+    pub fn with_over(mut self, over: OverCapture) -> Self {
+        self.over = over;
+        self
+    }
+
+    /// Sets what to do if the hold was released already.
+    #[must_use]
+    pub fn with_late(mut self, late: LateCapture) -> Self {
+        self.late = late;
+        self
+    }
+
+    /// Sets the debt limit.
+    #[must_use]
+    pub fn with_debt_limit(mut self, debt_limit: Amount) -> Self {
+        self.debt_limit = debt_limit;
+        self
+    }
+}
+
+/// Asks for a hold to be given back. See [`Ledger::void`](crate::Ledger::void).
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct VoidRequest {
+    /// Whose hold.
+    pub account: AccountId,
+    /// Which hold.
+    pub key: IdempotencyKey,
+}
+
+impl VoidRequest {
+    /// Asks for this hold to be given back.
+    #[must_use]
+    pub fn new(account: AccountId, key: IdempotencyKey) -> Self {
+        Self { account, key }
+    }
+}
+
+/// What an entry made in one step is.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum PostKind {
+    /// Credit given. More than nothing.
+    Grant,
+    /// Credit bought. More than nothing.
+    TopUp,
+    /// Work paid for, if the balance suffices. Not negative.
+    Charge,
+    /// A charge given back in whole or in part. More than nothing, at most what is left of the charge.
+    Refund {
+        /// Which charge.
+        of: ChargeRef,
+    },
+    /// A correction either way, not zero. A negative one may take the balance below zero, as a chargeback does.
+    Adjustment,
+}
+
+impl PostKind {
+    /// The kind of the entry it makes.
+    #[must_use]
+    pub const fn entry_kind(&self) -> EntryKind {
+        match self {
+            Self::Grant => EntryKind::Grant,
+            Self::TopUp => EntryKind::TopUp,
+            Self::Charge => EntryKind::Charge,
+            Self::Refund { .. } => EntryKind::Refund,
+            Self::Adjustment => EntryKind::Adjustment,
+        }
+    }
+}
+
+/// Asks for an entry in one step. See [`Ledger::post`](crate::Ledger::post).
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct PostRequest {
+    /// Whose account.
+    pub account: AccountId,
+    /// The entry's key, of a set of its own: a hold may have the same.
+    pub key: IdempotencyKey,
+    /// What it is.
+    pub kind: PostKind,
+    /// How much: as it is called, so a charge of 5 is positive. Only an adjustment may be negative.
+    pub amount: Amount,
+    /// How far below zero a charge may take what is available. Nothing by default.
+    pub debt_limit: Amount,
+    /// What the request is, for telling a repeated key from a reused one.
+    pub content: Content,
+    /// Labels, kept on the entry.
+    pub labels: Labels,
+}
+
+impl PostRequest {
+    /// Asks for this entry, with no debt.
+    #[must_use]
+    pub fn new(account: AccountId, key: IdempotencyKey, kind: PostKind, amount: Amount) -> Self {
+        Self {
+            account,
+            key,
+            kind,
+            amount,
+            debt_limit: amount.unit().zero(),
+            content: Content::default(),
+            labels: Labels::default(),
+        }
+    }
+
+    /// Sets the debt limit.
+    #[must_use]
+    pub fn with_debt_limit(mut self, debt_limit: Amount) -> Self {
+        self.debt_limit = debt_limit;
+        self
+    }
+
+    /// Declares what the request is.
+    #[must_use]
+    pub fn with_content(mut self, content: Content) -> Self {
+        self.content = content;
+        self
+    }
+
+    /// Sets the labels.
+    #[must_use]
+    pub fn with_labels(mut self, labels: Labels) -> Self {
+        self.labels = labels;
+        self
+    }
+}
+
+/// Asks what happened under a key. See [`Ledger::find`](crate::Ledger::find).
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct FindRequest {
+    /// Whose account.
+    pub account: AccountId,
+    /// Among holds or postings.
+    pub operation: Operation,
+    /// The key.
+    pub key: IdempotencyKey,
+}
+
+impl FindRequest {
+    /// Asks for the hold with this key.
+    #[must_use]
+    pub fn hold(account: AccountId, key: IdempotencyKey) -> Self {
+        Self { account, operation: Operation::Hold, key }
+    }
+
+    /// Asks for the posting with this key.
+    #[must_use]
+    pub fn post(account: AccountId, key: IdempotencyKey) -> Self {
+        Self { account, operation: Operation::Post, key }
+    }
+}
+
+/// Asks for a balance. See [`Ledger::balance`](crate::Ledger::balance).
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct BalanceRequest {
+    /// Whose balance.
+    pub account: AccountId,
+    /// The unit it is expected in; another is an error. An account that does not exist has nothing of it.
+    pub unit: Unit,
+}
+
+impl BalanceRequest {
+    /// Asks for the balance of an account that counts in `unit`.
+    #[must_use]
+    pub fn new(account: AccountId, unit: Unit) -> Self {
+        Self { account, unit }
+    }
+}
+
+/// Which end of the history a page is read from.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum Order {
+    /// The latest entry first.
+    #[default]
+    NewestFirst,
+    /// The earliest entry first.
+    OldestFirst,
+}
+
+/// Asks for a page of entries. See [`Ledger::statement`](crate::Ledger::statement).
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct StatementRequest {
+    /// Whose history.
+    pub account: AccountId,
+    /// From which end.
+    pub order: Order,
+    /// Continue after the entry with this sequence number, as the page before said.
+    pub after: Option<u64>,
+    /// How many entries: 1 to 1,000, 100 by default.
+    pub limit: u32,
+}
+
+impl StatementRequest {
+    /// Asks for the latest 100 entries.
+    #[must_use]
+    pub fn new(account: AccountId) -> Self {
+        Self { account, order: Order::default(), after: None, limit: 100 }
+    }
+
+    /// Sets from which end.
+    #[must_use]
+    pub fn with_order(mut self, order: Order) -> Self {
+        self.order = order;
+        self
+    }
+
+    /// Continues after the page that said so.
+    #[must_use]
+    pub fn with_after(mut self, after: u64) -> Self {
+        self.after = Some(after);
+        self
+    }
+
+    /// Sets how many entries.
+    #[must_use]
+    pub fn with_limit(mut self, limit: u32) -> Self {
+        self.limit = limit;
+        self
+    }
+}
+
+/// Where a list of open holds goes on: they are listed by when they are released, then by key.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct HoldsCursor {
+    pub(crate) release_at: Timestamp,
+    pub(crate) key: IdempotencyKey,
+}
+
+/// Asks for a page of open holds, the one released first coming first. See [`Ledger::holds`](crate::Ledger::holds).
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct HoldsRequest {
+    /// Whose holds.
+    pub account: AccountId,
+    /// Continue after this, as the page before said.
+    pub after: Option<HoldsCursor>,
+    /// How many holds: 1 to 1,000, 100 by default.
+    pub limit: u32,
+}
+
+impl HoldsRequest {
+    /// Asks for the first 100 open holds.
+    #[must_use]
+    pub fn new(account: AccountId) -> Self {
+        Self { account, after: None, limit: 100 }
+    }
+
+    /// Continues after the page that said so.
+    #[must_use]
+    pub fn with_after(mut self, after: HoldsCursor) -> Self {
+        self.after = Some(after);
+        self
+    }
+
+    /// Sets how many holds.
+    #[must_use]
+    pub fn with_limit(mut self, limit: u32) -> Self {
+        self.limit = limit;
+        self
+    }
+}
+
+/// Asks for what time has ended to be booked. See [`Ledger::sweep`](crate::Ledger::sweep).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct SweepRequest {
+    /// How many holds to release at most: 1 to 10,000, 1,000 by default.
+    pub limit: u32,
+}
+
+impl SweepRequest {
+    /// Asks for up to 1,000 releases.
+    #[must_use]
+    pub const fn new() -> Self {
+        Self { limit: 1_000 }
+    }
+
+    /// Sets how many at most.
+    #[must_use]
+    pub const fn with_limit(mut self, limit: u32) -> Self {
+        self.limit = limit;
+        self
+    }
+}
+
+impl Default for SweepRequest {
+    fn default() -> Self {
+        Self::new()
+    }
+}
