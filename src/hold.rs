@@ -48,6 +48,7 @@ pub struct HoldState {
     /// The absolute total last named by a capture, collected or not.
     pub(crate) settled: i64,
     pub(crate) refunded: i64,
+    pub(crate) opened_at: Timestamp,
     pub(crate) ends_at: Timestamp,
     pub(crate) release_at: Timestamp,
     pub(crate) rev: u32,
@@ -108,6 +109,12 @@ impl HoldState {
     #[must_use]
     pub const fn refunded(&self) -> Amount {
         self.unit.minor(self.refunded)
+    }
+
+    /// When it was made.
+    #[must_use]
+    pub const fn opened_at(&self) -> Timestamp {
+        self.opened_at
     }
 
     /// When the work should be done by.

@@ -133,6 +133,11 @@ impl IdempotencyKey {
         let [high, low] = start.seeds.each_ref().map(|seed| seed.hash_one((serial, start.origin)));
         Self(format!("{high:016x}{low:016x}").into())
     }
+
+    /// The key of an entry that sums up forgotten ones; none is looked up by it.
+    pub(crate) fn opening() -> Self {
+        Self("opening".into())
+    }
 }
 
 /// Up to eight `name: value` pairs a host puts on work, kept on holds and entries: who, what for, which project.

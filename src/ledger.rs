@@ -2,8 +2,10 @@
 
 pub(crate) mod future;
 pub(crate) mod limits;
+pub(crate) mod memory;
 pub(crate) mod reply;
 pub(crate) mod request;
+pub(crate) mod rules;
 
 use std::fmt;
 

@@ -39,6 +39,7 @@ pub use hold::{HoldState, HoldStatus};
 pub use id::{AccountId, IdError, IdempotencyKey, Labels};
 pub use ledger::future::{LedgerFuture, wait};
 pub use ledger::limits::Limits;
+pub use ledger::memory::{MemoryLedger, MemorySettings};
 pub use ledger::reply::{Found, HoldsPage, Statement, Swept};
 pub use ledger::request::{
     BalanceRequest, CaptureMode, CaptureRequest, FindRequest, HoldRequest, HoldsCursor, HoldsRequest,

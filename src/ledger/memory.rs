@@ -1,0 +1,328 @@
+//! A ledger in memory: for tests, for single processes whose balances come from elsewhere, and as the model of the
+//! durable ones.
+
+mod shard;
+
+use std::collections::hash_map::RandomState;
+use std::fmt;
+use std::hash::BuildHasher;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use crate::account::{Applied, Balance};
+use crate::amount::Unit;
+use crate::clock::{Clock, SystemClock, Timestamp};
+use crate::entry::{ChargeRef, Entry, Operation};
+use crate::error::LedgerError;
+use crate::hold::HoldState;
+use crate::id::{AccountId, IdempotencyKey};
+use crate::ledger::Ledger;
+use crate::ledger::future::LedgerFuture;
+use crate::ledger::limits::Limits;
+use crate::ledger::reply::{Found, HoldsPage, Statement, Swept};
+use crate::ledger::request::{
+    BalanceRequest, CaptureRequest, FindRequest, HoldRequest, HoldsRequest, PostKind, PostRequest,
+    ResizeRequest, StatementRequest, SweepRequest, VoidRequest,
+};
+use crate::ledger::rules::{self, AccountState, Decision, Source};
+use crate::receipt::Captured;
+use shard::{Account, Shard};
+
+/// How much of the past a [`MemoryLedger`] keeps. Balances are exact whatever is forgotten.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct MemorySettings {
+    /// How many closed holds keep their keys, in all; divided evenly over the shards. When there are more, the one
+    /// closed longest ago is forgotten. An open hold never is. 500,000 by default, about 100 MB when full.
+    ///
+    /// A request repeated with a forgotten key is a new request: it holds again. A capture, void or refund of a
+    /// forgotten hold is refused as unknown. So keep at least as many as are closed within the time in which clients
+    /// retry.
+    pub retained_keys: usize,
+    /// How many entries each account keeps, at least one. Older ones are folded into one opening entry; their keys
+    /// are forgotten with them. 1,000 by default.
+    pub retained_entries: usize,
+    /// How many parts the accounts are divided into, each with a lock of its own: 1 to 4,096, rounded up to a power
+    /// of two. 64 by default.
+    pub shards: usize,
+}
+
+impl MemorySettings {
+    /// The defaults.
+    #[must_use]
+    pub const fn new() -> Self {
+        Self { retained_keys: 500_000, retained_entries: 1_000, shards: 64 }
+    }
+
+    /// Sets how many closed holds keep their keys.
+    #[must_use]
+    pub const fn with_retained_keys(mut self, keys: usize) -> Self {
+        self.retained_keys = keys;
+        self
+    }
+
+    /// Sets how many entries each account keeps.
+    #[must_use]
+    pub const fn with_retained_entries(mut self, entries: usize) -> Self {
+        self.retained_entries = entries;
+        self
+    }
+
+    /// Sets how many parts the accounts are divided into.
+    #[must_use]
+    pub const fn with_shards(mut self, shards: usize) -> Self {
+        self.shards = shards;
+        self
+    }
+}
+
+impl Default for MemorySettings {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+/// Keeps balances in memory, answers at once, forgets everything when dropped.
+///
+/// Accounts are divided into shards, each behind a mutex that is held for one decision. Every answer is a ready
+/// [`LedgerFuture`], so no runtime is needed and a dropped future has done its work.
+///
+/// ```
+/// use std::sync::Arc;
+/// use std::time::Duration;
+/// use billing_guard::{AccountId, HoldRequest, Ledger, LedgerExt, ManualClock, MemoryLedger, MemorySettings, Unit, wait};
+///
+/// let clock = Arc::new(ManualClock::new());
+/// let ledger = MemoryLedger::with_clock(MemorySettings::new(), clock.clone());
+/// let usd = Unit::new("USD", 2)?;
+/// let account = AccountId::new("acct_1")?;
+/// wait(ledger.grant(&account, "welcome".parse()?, usd.amount("5")?))?;
+/// wait(ledger.hold(HoldRequest::new(account.clone(), "req-1".parse()?, usd.amount("5")?)))?;
+/// // Nobody captured it: after its lifetime and grace the money is free again.
+/// clock.advance(Duration::from_secs(5 * 60 + 30));
+/// assert_eq!(wait(ledger.balance_of(&account, usd))?.available(), usd.amount("5")?);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+pub struct MemoryLedger {
+    shards: Box<[Padded]>,
+    hasher: RandomState,
+    clock: Arc<dyn Clock>,
+    next_sweep: AtomicUsize,
+}
+
+/// A shard on cache lines of its own. A plain mutex: it is held for well under a microsecond, never across an await.
+#[repr(align(128))]
+struct Padded(Mutex<Shard>);
+
+impl MemoryLedger {
+    /// An empty ledger on the machine's clock, with the default settings.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::with_clock(MemorySettings::new(), Arc::new(SystemClock::new()))
+    }
+
+    /// An empty ledger on a clock of your own.
+    #[must_use]
+    pub fn with_clock(settings: MemorySettings, clock: Arc<dyn Clock>) -> Self {
+        let count = settings.shards.clamp(1, 4_096).next_power_of_two();
+        let keys = settings.retained_keys.div_ceil(count);
+        let shards = (0..count)
+            .map(|_| Padded(Mutex::new(Shard::new(keys, settings.retained_entries.max(1)))))
+            .collect();
+        Self { shards, hasher: RandomState::new(), clock, next_sweep: AtomicUsize::new(0) }
+    }
+
+    /// The account's shard, locked, and the time: read after locking, so that no decision is made on an older time
+    /// than the one before it.
+    fn open(&self, account: &AccountId) -> Result<(MutexGuard<'_, Shard>, Timestamp), LedgerError> {
+        let hash = usize::try_from(self.hasher.hash_one(account) & 0xffff_ffff).unwrap_or_default();
+        // The count is a power of two.
+        let index = hash & self.shards.len().saturating_sub(1);
+        let shard = self.shards.get(index).ok_or_else(|| broken("no such shard"))?;
+        let mut shard = lock(shard);
+        let now = self.clock.now();
+        shard.forget(now);
+        Ok((shard, now))
+    }
+
+    /// Decides a request that names one hold, and applies what was decided.
+    fn decide_on_hold<T>(
+        &self,
+        id: &AccountId,
+        key: &IdempotencyKey,
+        unit: Option<Unit>,
+        rule: impl Fn(&AccountState, Option<&HoldState>, Timestamp) -> Decision<T>,
+    ) -> Result<Applied<T>, LedgerError> {
+        let (mut shard, now) = self.open(id)?;
+        shard.decide(id, unit, now, |account, rows| rule(&account.state, rows.hold(account.number, key), now))
+    }
+
+    fn post_now(&self, request: &PostRequest) -> Result<Applied<Entry>, LedgerError> {
+        let (mut shard, now) = self.open(&request.account)?;
+        shard.decide(&request.account, Some(request.amount.unit()), now, |account, rows| {
+            let known = rows.entry(account, &request.key);
+            let source = match &request.kind {
+                PostKind::Refund { of: ChargeRef::Hold(key) } => {
+                    rows.hold(account.number, key).map_or(Source::None, Source::Hold)
+                }
+                PostKind::Refund { of: ChargeRef::Charge(key) } => rows
+                    .entry(account, key)
+                    .filter(|entry| entry.kind == crate::entry::EntryKind::Charge)
+                    .map_or(Source::None, Source::Entry),
+                _ => Source::None,
+            };
+            rules::post(&account.state, known, source, request, now)
+        })
+    }
+
+    /// Runs a read on an account as it is now, with everything released that is due; `None` if there is no account.
+    fn read<T>(
+        &self,
+        id: &AccountId,
+        read: impl FnOnce(&Account, &shard::Rows) -> T,
+    ) -> Result<Option<T>, LedgerError> {
+        let (mut shard, now) = self.open(id)?;
+        shard.release_all(id, now);
+        Ok(shard.view(id).map(|(account, rows)| read(account, rows)))
+    }
+
+    fn sweep_now(&self, limit: u32) -> Result<Swept, LedgerError> {
+        if !(1..=Limits::MAX_SWEEP).contains(&limit) {
+            return Err(LedgerError::invalid("the limit of a sweep", "must be from 1 to 10,000", limit));
+        }
+        let mut released = 0_u32;
+        // Begin where the last sweep ended, so that a small limit reaches every shard in turn.
+        let start = self.next_sweep.load(Ordering::Relaxed);
+        for step in 0..self.shards.len() {
+            let index = start.wrapping_add(step) & self.shards.len().saturating_sub(1);
+            let Some(shard) = self.shards.get(index) else { continue };
+            let mut shard = lock(shard);
+            let now = self.clock.now();
+            shard.forget(now);
+            released = released.saturating_add(shard.sweep(limit.saturating_sub(released), now));
+            if released >= limit {
+                self.next_sweep.store(index, Ordering::Relaxed);
+                return Ok(Swept { released, more: true });
+            }
+        }
+        Ok(Swept { released, more: false })
+    }
+}
+
+/// A panic in another thread cannot have left a shard half changed: changes are computed before they are stored, and
+/// storing them does not panic.
+fn lock(shard: &Padded) -> MutexGuard<'_, Shard> {
+    shard.0.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// An inconsistency in this ledger itself. Never seen; if it is, nothing was changed.
+fn broken(detail: &str) -> LedgerError {
+    LedgerError::Unavailable { detail: detail.to_owned() }
+}
+
+fn check_page(limit: u32) -> Result<usize, LedgerError> {
+    if (1..=Limits::MAX_PAGE).contains(&limit) {
+        usize::try_from(limit).map_err(|_| broken("usize is too small"))
+    } else {
+        Err(LedgerError::invalid("the limit of a page", "must be from 1 to 1,000", limit))
+    }
+}
+
+impl Ledger for MemoryLedger {
+    fn hold(&self, request: HoldRequest) -> LedgerFuture<Applied<HoldState>> {
+        let unit = Some(request.amount.unit());
+        LedgerFuture::ready(self.decide_on_hold(
+            &request.account,
+            &request.key,
+            unit,
+            |account, known, now| rules::hold(account, known, &request, now),
+        ))
+    }
+
+    fn resize(&self, request: ResizeRequest) -> LedgerFuture<Applied<HoldState>> {
+        LedgerFuture::ready(self.decide_on_hold(
+            &request.account,
+            &request.key,
+            None,
+            |account, known, now| rules::resize(account, known, &request, now),
+        ))
+    }
+
+    fn capture(&self, request: CaptureRequest) -> LedgerFuture<Applied<Captured>> {
+        LedgerFuture::ready(self.decide_on_hold(
+            &request.account,
+            &request.key,
+            None,
+            |account, known, now| rules::capture(account, known, &request, now),
+        ))
+    }
+
+    fn void(&self, request: VoidRequest) -> LedgerFuture<Applied<HoldState>> {
+        LedgerFuture::ready(self.decide_on_hold(
+            &request.account,
+            &request.key,
+            None,
+            |account, known, now| rules::void(account, known, &request, now),
+        ))
+    }
+
+    fn post(&self, request: PostRequest) -> LedgerFuture<Applied<Entry>> {
+        LedgerFuture::ready(self.post_now(&request))
+    }
+
+    fn find(&self, request: FindRequest) -> LedgerFuture<Found> {
+        let found = self.read(&request.account, |account, rows| match request.operation {
+            Operation::Hold => rows
+                .hold(account.number, &request.key)
+                .map_or(Found::NotApplied, |hold| Found::Hold(Box::new(hold.clone()))),
+            Operation::Post => rows
+                .entry(account, &request.key)
+                .map_or(Found::NotApplied, |entry| Found::Entry(Box::new(entry.clone()))),
+        });
+        LedgerFuture::ready(found.map(|found| found.unwrap_or(Found::NotApplied)))
+    }
+
+    fn balance(&self, request: BalanceRequest) -> LedgerFuture<Balance> {
+        let now = self.clock.now();
+        let balance = self.read(&request.account, |account, _| account.state.at(now).balance());
+        LedgerFuture::ready(match balance {
+            Ok(Some(balance)) if balance.unit != request.unit => {
+                Err(LedgerError::WrongUnit { expected: balance.unit, given: request.unit })
+            }
+            Ok(Some(balance)) => Ok(balance),
+            Ok(None) => Ok(AccountState::empty(request.unit).at(now).balance()),
+            Err(error) => Err(error),
+        })
+    }
+
+    fn statement(&self, request: StatementRequest) -> LedgerFuture<Statement> {
+        LedgerFuture::ready(check_page(request.limit).and_then(|limit| {
+            let page = self.read(&request.account, |account, _| account.page(&request, limit))?;
+            Ok(page.unwrap_or_default())
+        }))
+    }
+
+    fn holds(&self, request: HoldsRequest) -> LedgerFuture<HoldsPage> {
+        LedgerFuture::ready(check_page(request.limit).and_then(|limit| {
+            let page = self
+                .read(&request.account, |account, rows| rows.page(account, request.after.as_ref(), limit))?;
+            Ok(page.unwrap_or_default())
+        }))
+    }
+
+    fn sweep(&self, request: SweepRequest) -> LedgerFuture<Swept> {
+        LedgerFuture::ready(self.sweep_now(request.limit))
+    }
+}
+
+impl Default for MemoryLedger {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl fmt::Debug for MemoryLedger {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("MemoryLedger").field("shards", &self.shards.len()).finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,384 @@
+//! One part of the accounts of a memory ledger, with its holds, entries and the keys it remembers.
+
+use std::cmp::Reverse;
+use std::collections::hash_map::Entry as Slot;
+use std::collections::{BinaryHeap, HashMap, VecDeque};
+
+use super::broken;
+use crate::account::Applied;
+use crate::amount::Unit;
+use crate::clock::Timestamp;
+use crate::content::Declared;
+use crate::entry::{Entry, EntryKind, Operation};
+use crate::error::LedgerError;
+use crate::hold::HoldState;
+use crate::id::{AccountId, IdempotencyKey};
+use crate::ledger::limits::Limits;
+use crate::ledger::reply::{HoldsPage, Statement};
+use crate::ledger::request::{HoldsCursor, Order, StatementRequest};
+use crate::ledger::rules::{self, AccountState, Changes, Decision, Stop};
+
+/// How many due holds one decision releases before it asks whether that was enough.
+const RELEASE_BATCH: usize = 64;
+/// How many keys past their retention one decision forgets, so that none pays for an idle night.
+const FORGET_BATCH: usize = 8;
+
+/// An account's number within its shard, and a key: half the size of naming the account in every row.
+type RowKey = (u32, IdempotencyKey);
+
+#[derive(Debug)]
+pub(super) struct Shard {
+    accounts: HashMap<AccountId, Box<Account>>,
+    rows: Rows,
+    retained_keys: usize,
+    retained_entries: usize,
+}
+
+/// The rows of all accounts of a shard, found by key.
+#[derive(Debug)]
+pub(super) struct Rows {
+    holds: HashMap<RowKey, Box<HoldState>>,
+    /// Where the posting with a key stands: the sequence number of its entry.
+    posts: HashMap<RowKey, u64>,
+    /// Closed holds in the order in which they were closed, with the time until which their keys are kept.
+    closed: VecDeque<(Timestamp, RowKey)>,
+    /// No hold of the shard is due before this.
+    next_due: Timestamp,
+}
+
+#[derive(Debug)]
+pub(super) struct Account {
+    pub(super) number: u32,
+    pub(super) state: AccountState,
+    /// When each open hold is due, soonest on top. Holds that were closed or extended leave their old items behind,
+    /// which are skipped when they surface and cleared when they are the majority.
+    due: BinaryHeap<Reverse<(Timestamp, IdempotencyKey)>>,
+    /// In order of their sequence numbers.
+    entries: VecDeque<Entry>,
+    /// What was folded away before the first entry.
+    opening: Option<Box<Entry>>,
+}
+
+impl Shard {
+    pub(super) fn new(retained_keys: usize, retained_entries: usize) -> Self {
+        Self {
+            accounts: HashMap::new(),
+            rows: Rows {
+                holds: HashMap::new(),
+                posts: HashMap::new(),
+                closed: VecDeque::new(),
+                next_due: Timestamp::MAX,
+            },
+            retained_keys,
+            retained_entries,
+        }
+    }
+
+    /// Runs a rule on an account, released as far as the rule needs, and stores what it decided.
+    ///
+    /// `unit` is given by requests that may create the account; for the others an account that does not exist has no
+    /// hold either.
+    pub(super) fn decide<T>(
+        &mut self,
+        id: &AccountId,
+        unit: Option<Unit>,
+        now: Timestamp,
+        rule: impl Fn(&Account, &Rows) -> Decision<T>,
+    ) -> Result<Applied<T>, LedgerError> {
+        let count = self.accounts.len();
+        let Some(account) = self.accounts.get_mut(id) else {
+            let unit = unit.ok_or(LedgerError::UnknownHold)?;
+            let number = u32::try_from(count).map_err(|_| broken("too many accounts in a shard"))?;
+            let mut account = Account::new(number, unit);
+            // Refused, it leaves no trace.
+            let outcome = rule(&account, &self.rows).map_err(refusal)?;
+            if let Some(changes) = outcome.changes {
+                self.rows.apply(&mut account, changes, self.retained_entries);
+                self.accounts.insert(id.clone(), Box::new(account));
+            }
+            return Ok(outcome.reply);
+        };
+        loop {
+            let released = self.rows.release_due(account, now);
+            match rule(account, &self.rows) {
+                Ok(outcome) => {
+                    if let Some(changes) = outcome.changes {
+                        self.rows.apply(account, changes, self.retained_entries);
+                    }
+                    return Ok(outcome.reply);
+                }
+                Err(Stop::ReleaseFirst) if released > 0 => {}
+                Err(stop) => return Err(refusal(stop)),
+            }
+        }
+    }
+
+    /// Releases everything of an account that is due.
+    pub(super) fn release_all(&mut self, id: &AccountId, now: Timestamp) {
+        if let Some(account) = self.accounts.get_mut(id) {
+            while self.rows.release_due(account, now) > 0 {}
+        }
+    }
+
+    pub(super) fn view(&self, id: &AccountId) -> Option<(&Account, &Rows)> {
+        self.accounts.get(id).map(|account| (account.as_ref(), &self.rows))
+    }
+
+    /// Forgets the keys of closed holds beyond the bound, and some of those beyond their time.
+    pub(super) fn forget(&mut self, now: Timestamp) {
+        let mut budget = FORGET_BATCH;
+        while let Some((until, _)) = self.rows.closed.front() {
+            if self.rows.closed.len() <= self.retained_keys {
+                if *until > now || budget == 0 {
+                    return;
+                }
+                budget = budget.saturating_sub(1);
+            }
+            if let Some((_, row)) = self.rows.closed.pop_front() {
+                self.rows.holds.remove(&row);
+            }
+        }
+    }
+
+    /// Releases up to `limit` due holds, whosever they are.
+    pub(super) fn sweep(&mut self, limit: u32, now: Timestamp) -> u32 {
+        let mut left = usize::try_from(limit).unwrap_or(usize::MAX);
+        if self.rows.next_due > now {
+            return 0;
+        }
+        let mut next_due = Timestamp::MAX;
+        for account in self.accounts.values_mut() {
+            while left > 0 {
+                let released = self.rows.release_up_to(account, now, left.min(RELEASE_BATCH));
+                left = left.saturating_sub(released);
+                if released == 0 {
+                    break;
+                }
+            }
+            next_due = next_due.min(account.state.next_due);
+        }
+        self.rows.next_due = next_due;
+        limit.saturating_sub(u32::try_from(left).unwrap_or(u32::MAX))
+    }
+}
+
+fn refusal(stop: Stop) -> LedgerError {
+    match stop {
+        Stop::Refuse(error) => error,
+        Stop::ReleaseFirst => broken("a rule asked for releases that are not due"),
+    }
+}
+
+impl Rows {
+    pub(super) fn hold(&self, account: u32, key: &IdempotencyKey) -> Option<&HoldState> {
+        self.holds.get(&(account, key.clone())).map(Box::as_ref)
+    }
+
+    /// The posting with this key.
+    pub(super) fn entry<'a>(&self, account: &'a Account, key: &IdempotencyKey) -> Option<&'a Entry> {
+        let seq = self.posts.get(&(account.number, key.clone()))?;
+        account.entries.get(account.position(*seq).ok()?)
+    }
+
+    /// The open holds of an account, by when they are due.
+    pub(super) fn page(&self, account: &Account, after: Option<&HoldsCursor>, limit: usize) -> HoldsPage {
+        let mut due: Vec<_> = account
+            .due
+            .iter()
+            .map(|Reverse((release_at, key))| (*release_at, key))
+            .filter(|(at, key)| after.is_none_or(|after| (*at, *key) > (after.release_at, &after.key)))
+            .collect();
+        due.sort_unstable();
+        due.dedup();
+        let mut open = due.into_iter().filter_map(|(at, key)| {
+            self.hold(account.number, key).filter(|hold| hold.is_open() && hold.release_at == at)
+        });
+        let holds: Vec<HoldState> = open.by_ref().take(limit).cloned().collect();
+        let next = holds
+            .last()
+            .filter(|_| open.next().is_some())
+            .map(|hold| HoldsCursor { release_at: hold.release_at, key: hold.key.clone() });
+        HoldsPage { holds, next, seq: account.state.seq }
+    }
+
+    /// Stores what a rule decided.
+    fn apply(&mut self, account: &mut Account, changes: Changes, retained_entries: usize) {
+        account.state = changes.account;
+        if let Some(hold) = changes.hold {
+            self.put_hold(account, hold);
+        }
+        if let Some(charge) = changes.charge
+            && let Ok(position) = account.position(charge.seq)
+            && let Some(stored) = account.entries.get_mut(position)
+        {
+            *stored = charge;
+        }
+        if let Some(entry) = changes.entry {
+            if entry.operation == Operation::Post {
+                self.posts.insert((account.number, entry.key.clone()), entry.seq);
+            }
+            account.push(entry);
+            while account.entries.len() > retained_entries {
+                if let Some(folded) = account.fold_oldest() {
+                    self.posts.remove(&(account.number, folded));
+                }
+            }
+        }
+    }
+
+    fn put_hold(&mut self, account: &mut Account, hold: HoldState) {
+        let (open, due, key) = (hold.is_open(), hold.release_at, hold.key.clone());
+        let row = (account.number, key.clone());
+        let moved = match self.holds.entry(row) {
+            Slot::Occupied(mut stored) => {
+                let stored = stored.get_mut();
+                let moved = stored.release_at != due;
+                let closed = stored.is_open() && !open;
+                **stored = hold;
+                if closed {
+                    self.closed.push_back(closed_row(account.number, stored, account.state.time));
+                }
+                moved
+            }
+            Slot::Vacant(slot) => {
+                slot.insert(Box::new(hold));
+                true
+            }
+        };
+        if open && moved {
+            account.push_due(due, key, &self.holds);
+            self.next_due = self.next_due.min(due);
+        }
+    }
+
+    fn release_due(&mut self, account: &mut Account, now: Timestamp) -> usize {
+        self.release_up_to(account, now, RELEASE_BATCH)
+    }
+
+    /// Releases up to `limit` holds of an account that are due; says how many.
+    fn release_up_to(&mut self, account: &mut Account, now: Timestamp, limit: usize) -> usize {
+        let now = account.state.at(now).time;
+        let mut released = 0_usize;
+        while released < limit && account.state.next_due <= now {
+            match account.due.peek() {
+                Some(Reverse((at, _))) if *at <= now => {}
+                top => {
+                    account.state.next_due = top.map_or(Timestamp::MAX, |Reverse((at, _))| *at);
+                    break;
+                }
+            }
+            let Some(Reverse((at, key))) = account.due.pop() else { break };
+            if let Some(hold) = self.holds.get_mut(&(account.number, key))
+                && hold.is_open()
+                && hold.release_at == at
+            {
+                rules::release(&mut account.state, hold, now);
+                self.closed.push_back(closed_row(account.number, hold, now));
+                released = released.saturating_add(1);
+            }
+        }
+        released
+    }
+}
+
+/// How long the key of a hold that was just closed is kept: max(lifetime + grace, 24 h).
+fn closed_row(account: u32, hold: &HoldState, now: Timestamp) -> (Timestamp, RowKey) {
+    let lifetime_and_grace = hold.release_at.saturating_since(hold.opened_at);
+    (now.saturating_add(lifetime_and_grace.max(Limits::KEY_RETENTION)), (account, hold.key.clone()))
+}
+
+impl Account {
+    fn new(number: u32, unit: Unit) -> Self {
+        Self {
+            number,
+            state: AccountState::empty(unit),
+            due: BinaryHeap::new(),
+            entries: VecDeque::new(),
+            opening: None,
+        }
+    }
+
+    /// Where the entry with this sequence number is, or would be.
+    fn position(&self, seq: u64) -> Result<usize, usize> {
+        self.entries.binary_search_by_key(&seq, Entry::seq)
+    }
+
+    fn push(&mut self, entry: Entry) {
+        // Grown by half instead of doubled, and from one: most accounts have few entries.
+        if self.entries.len() == self.entries.capacity() {
+            self.entries.reserve_exact(self.entries.len().div_ceil(2).max(1));
+        }
+        self.entries.push_back(entry);
+    }
+
+    fn push_due(&mut self, at: Timestamp, key: IdempotencyKey, holds: &HashMap<RowKey, Box<HoldState>>) {
+        let open = usize::try_from(self.state.open_holds).unwrap_or(usize::MAX);
+        if self.due.len() > open.saturating_mul(2).saturating_add(16) {
+            let number = self.number;
+            self.due.retain(|Reverse((at, key))| {
+                holds.get(&(number, key.clone())).is_some_and(|hold| hold.is_open() && hold.release_at == *at)
+            });
+        }
+        if self.due.len() == self.due.capacity() {
+            self.due.reserve_exact(self.due.len().div_ceil(2).max(1));
+        }
+        self.due.push(Reverse((at, key)));
+    }
+
+    /// Folds the oldest entry into the opening one; says which posting's key goes with it.
+    fn fold_oldest(&mut self) -> Option<IdempotencyKey> {
+        let oldest = self.entries.pop_front()?;
+        let folded = (oldest.operation == Operation::Post).then(|| oldest.key.clone());
+        self.opening = Some(Box::new(Entry {
+            key: IdempotencyKey::opening(),
+            declared: Declared::default(),
+            // What is posted after it is the sum of everything up to it.
+            amount: oldest.posted_after,
+            uncollected: self
+                .opening
+                .as_ref()
+                .map_or(0, |opening| opening.uncollected)
+                .saturating_add(oldest.uncollected),
+            refunded: 0,
+            of: None,
+            kind: EntryKind::Opening,
+            operation: Operation::Post,
+            late: false,
+            ..oldest
+        }));
+        folded
+    }
+
+    pub(super) fn page(&self, request: &StatementRequest, limit: usize) -> Statement {
+        let opening = self.opening.as_deref();
+        let after = request.after;
+        let all = opening.into_iter().chain(&self.entries);
+        // Skipped by position, not by walking: a page costs the same however long the history is.
+        let (entries, more): (Vec<Entry>, bool) = match request.order {
+            Order::OldestFirst => {
+                let from = after.map_or(0, |seq| {
+                    let kept = self.entries.partition_point(|entry| entry.seq <= seq);
+                    kept.saturating_add(opening.iter().filter(|entry| entry.seq <= seq).count())
+                });
+                take(all.skip(from), limit)
+            }
+            Order::NewestFirst => {
+                let from = after.map_or(0, |seq| {
+                    let kept = self.entries.partition_point(|entry| entry.seq < seq);
+                    self.entries
+                        .len()
+                        .saturating_sub(kept)
+                        .saturating_add(opening.iter().filter(|entry| entry.seq >= seq).count())
+                });
+                take(all.rev().skip(from), limit)
+            }
+        };
+        let next = entries.last().filter(|_| more).map(Entry::seq);
+        Statement { entries, next, seq: self.state.seq }
+    }
+}
+
+fn take<'a>(mut entries: impl Iterator<Item = &'a Entry>, limit: usize) -> (Vec<Entry>, bool) {
+    let page = entries.by_ref().take(limit).cloned().collect();
+    (page, entries.next().is_some())
+}

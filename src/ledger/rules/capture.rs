@@ -1,0 +1,115 @@
+//! Charging a hold for the work that was done.
+
+use super::holds::check_released;
+use super::{AccountState, Changes, Decision, Outcome, Stop, not_negative};
+use crate::clock::Timestamp;
+use crate::entry::{Entry, EntryKind, Operation};
+use crate::error::LedgerError;
+use crate::hold::{HoldState, HoldStatus};
+use crate::ledger::request::{CaptureMode, CaptureRequest, LateCapture, OverCapture};
+use crate::receipt::Captured;
+
+/// Clause 6: settles a hold up to an absolute total.
+///
+/// What the hold still reserves is charged whatever else happened to the account. Anything beyond, and everything
+/// once the hold was released, comes from what is free, so another request's hold is never touched.
+pub(crate) fn capture(
+    account: &AccountState,
+    known: Option<&HoldState>,
+    request: &CaptureRequest,
+    now: Timestamp,
+) -> Decision<Captured> {
+    let before = account.at(now);
+    let known = known.ok_or(LedgerError::UnknownHold)?;
+    let total = not_negative("the total to capture", request.total, known.unit)?;
+    let debt_limit = not_negative("the debt limit", request.debt_limit, known.unit)?;
+    check_released(known, &before)?;
+    if let Some(answer) = decided_before(known, total, request.mode) {
+        return answer.map(|()| before.replay(captured(known, 0, 0))).map_err(Stop::from);
+    }
+    let late = known.status == HoldStatus::Expired;
+    if late && request.late == LateCapture::Reject {
+        return Err(LedgerError::HoldExpired(Box::new(known.clone())).into());
+    }
+    if total > known.total && request.over == OverCapture::Reject {
+        return Err(LedgerError::OverCapture { total: request.total, hold: known.total() }.into());
+    }
+
+    let wanted = total.saturating_sub(known.captured);
+    let beyond = total.saturating_sub(known.total.max(known.captured)).max(0);
+    let within = wanted.saturating_sub(beyond);
+    let free = |debt: bool| before.free(if debt { debt_limit } else { 0 });
+    let from_hold = if late { within.min(free(request.late == LateCapture::Debt)) } else { within };
+    let spent_free = if late { from_hold } else { 0 };
+    let from_free = beyond.min(free(request.over == OverCapture::Debt).saturating_sub(spent_free).max(0));
+    let collected = from_hold.saturating_add(from_free);
+    if collected < wanted && before.is_overdue() {
+        return Err(Stop::ReleaseFirst);
+    }
+
+    let mut hold = known.clone();
+    hold.captured = known.captured.saturating_add(collected);
+    hold.settled = total;
+    hold.late |= late;
+    hold.rev = hold.rev.saturating_add(1);
+    let mut next = before;
+    if request.mode == CaptureMode::Final {
+        if hold.is_open() {
+            next.open_holds = next.open_holds.saturating_sub(1);
+        }
+        hold.status = HoldStatus::Captured;
+    }
+    let unreserved = known.reserve().saturating_sub(hold.reserve());
+    next.shift(collected.saturating_neg(), unreserved.saturating_neg())?;
+    next.next_seq();
+
+    let freed = unreserved.saturating_sub(from_hold.saturating_sub(spent_free));
+    let uncollected = hold.uncollected().minor().saturating_sub(known.uncollected().minor());
+    let entry = (collected != 0 || uncollected != 0).then(|| Entry {
+        key: hold.key.clone(),
+        declared: hold.declared.clone(),
+        unit: hold.unit,
+        seq: next.seq,
+        booked_at: next.time,
+        amount: collected.saturating_neg(),
+        posted_after: next.posted,
+        uncollected,
+        refunded: 0,
+        of: None,
+        kind: EntryKind::Charge,
+        operation: Operation::Hold,
+        late,
+    });
+    let reply = next.fresh(&before, captured(&hold, collected, freed));
+    let changes = Changes { account: next, hold: Some(hold), entry, charge: None };
+    Ok(Outcome { changes: Some(changes), reply })
+}
+
+/// Whether the request needs no new decision: it repeats one that was made (`Ok`), or contradicts it (`Err`).
+fn decided_before(known: &HoldState, total: i64, mode: CaptureMode) -> Option<Result<(), LedgerError>> {
+    let closed = known.status == HoldStatus::Captured;
+    match (known.status, mode) {
+        (HoldStatus::Voided, _) => Some(Err(LedgerError::HoldClosed(Box::new(known.clone())))),
+        // A partial capture that comes late or twice: its total was reached already.
+        (_, CaptureMode::Partial) if total <= known.settled => Some(Ok(())),
+        (HoldStatus::Captured, CaptureMode::Final) if total == known.settled => Some(Ok(())),
+        _ if closed => Some(Err(LedgerError::KeyConflict { field: "total".into() })),
+        _ if total < known.captured => {
+            let (total, captured) = (known.unit.minor(total), known.captured());
+            Some(Err(LedgerError::BelowCaptured { total, captured }))
+        }
+        _ => None,
+    }
+}
+
+fn captured(hold: &HoldState, charged: i64, freed: i64) -> Captured {
+    Captured {
+        unit: hold.unit,
+        charged,
+        captured: hold.captured,
+        uncollected: hold.uncollected().minor(),
+        freed,
+        status: hold.status,
+        late: hold.late,
+    }
+}
