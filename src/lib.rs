@@ -24,5 +24,5 @@ mod usage;
 pub use amount::{Amount, AmountError, Unit};
 pub use clock::{Clock, ManualClock, SystemClock, Timestamp};
 pub use id::{AccountId, IdError, IdempotencyKey, Labels};
-pub use price::{PriceBook, PriceError, Rate, Rounding, Tariff, UnknownPrice};
+pub use price::{LitellmImport, PriceBook, PriceError, Rate, Rounding, Tariff, UnknownPrice};
 pub use usage::{Quantity, QuantityName, Usage, UsageError};

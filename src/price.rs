@@ -10,11 +10,13 @@
 mod book;
 #[cfg(test)]
 mod exactness;
+mod litellm;
 mod rate;
 mod steps;
 mod tariff;
 
 pub use book::{PriceBook, UnknownPrice};
+pub use litellm::LitellmImport;
 pub use rate::Rate;
 pub use tariff::{Rounding, Tariff};
 
