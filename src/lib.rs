@@ -49,4 +49,5 @@ pub use ledger::request::{
 pub use ledger::{Ledger, LedgerExt};
 pub use notice::Notice;
 pub use receipt::{Captured, Receipt};
+pub use price::{LitellmImport, PriceBook, PriceError, Rate, Rounding, Tariff, UnknownPrice};
 pub use usage::{Quantity, QuantityName, Usage, UsageError};

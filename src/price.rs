@@ -1,1 +1,142 @@
 //! What work costs: tariffs in a price book.
+//!
+//! A [`Rate`] is the exact price of one unit of something. A [`Tariff`] names the rates of one kind of work and
+//! turns a [`Usage`](crate::Usage) into an [`Amount`](crate::Amount), rounding once, at the end. A [`PriceBook`]
+//! keeps tariffs by name and says what happens to a name it does not know.
+//!
+//! Nothing here is free by accident: a quantity without a rate and a name without a tariff are errors, unless the
+//! tariff or the book says otherwise.
+
+mod book;
+#[cfg(test)]
+mod exactness;
+mod litellm;
+mod rate;
+mod steps;
+mod tariff;
+
+pub use book::{PriceBook, UnknownPrice};
+pub use litellm::LitellmImport;
+pub use rate::Rate;
+pub use tariff::{Rounding, Tariff};
+
+use crate::amount::Unit;
+use crate::usage::UsageError;
+
+/// Why there is no price.
+///
+/// The texts are for the developers of the service: they name quantities, models and prices.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum PriceError {
+    /// The text is not a price.
+    #[error("{text} is not a price: expected a number that is not negative, as in 0.002 or 2.5e-06")]
+    InvalidRate {
+        /// The text, quoted and shortened.
+        text: String,
+    },
+    /// The price is a number, but one that cannot be kept exactly.
+    #[error(
+        "the price {text} cannot be kept exactly: at most {} decimal places, and at most {} when written without the point",
+        Rate::MAX_PLACES,
+        u64::MAX
+    )]
+    InexactRate {
+        /// The text, quoted and shortened.
+        text: String,
+    },
+    /// The name of a quantity is empty, too long or not visible ASCII.
+    #[error("{name} is not the name of a quantity: expected 1 to 64 visible ASCII characters")]
+    InvalidQuantityName {
+        /// The name, quoted and shortened.
+        name: String,
+    },
+    /// A tariff states two rates for one quantity.
+    #[error("the tariff already has a rate for {name}")]
+    DuplicateQuantity {
+        /// The quantity, quoted.
+        name: String,
+    },
+    /// A tariff states two fixed prices.
+    #[error("the tariff already has a fixed price, {stated}")]
+    DuplicateFixed {
+        /// The price stated first.
+        stated: Rate,
+    },
+    /// A tariff has too many rates.
+    #[error("no room for a rate for {name}: a tariff has at most {} rates", Tariff::MAX_RATES)]
+    TooManyQuantities {
+        /// The quantity that was one too many, quoted.
+        name: String,
+    },
+    /// Something was used that the tariff has no rate for.
+    #[error(
+        "{quantity} of {name} cannot be priced: the tariff has no rate for it (a rate of 0 makes it free)"
+    )]
+    UnpricedQuantity {
+        /// The quantity's name, quoted and shortened.
+        name: String,
+        /// How much of it: zero where the question was how much of it would fit.
+        quantity: crate::usage::Quantity,
+    },
+    /// The price is larger than any amount of the unit.
+    #[error("the price does not fit into an amount of {unit}; it went beyond it with {what}")]
+    Overflow {
+        /// What was being added: a quantity with its name, or the fixed price.
+        what: String,
+        /// The unit of the amount.
+        unit: Unit,
+    },
+    /// The usage itself is outside its limits.
+    #[error(transparent)]
+    Usage(#[from] UsageError),
+    /// The name of a tariff is empty, too long or has control characters.
+    #[error(
+        "{name} is not the name of a tariff: expected 1 to {} bytes without control characters",
+        PriceBook::MAX_NAME
+    )]
+    InvalidName {
+        /// The name, quoted and shortened.
+        name: String,
+    },
+    /// The book already has a tariff of this name.
+    #[error("the price book already has a tariff named {name}")]
+    DuplicateName {
+        /// The name, quoted.
+        name: String,
+    },
+    /// The book is full.
+    #[error("no room for {name}: a price book has at most {} tariffs", PriceBook::MAX_TARIFFS)]
+    TooManyTariffs {
+        /// The name that was one too many, quoted.
+        name: String,
+    },
+    /// The book has no tariff of this name, and its policy is to refuse.
+    #[error("the price book has no tariff named {name}")]
+    UnknownPrice {
+        /// The name, quoted and shortened.
+        name: String,
+    },
+    /// A price table is not the JSON it should be.
+    #[error("the price table cannot be read: {problem}")]
+    InvalidTable {
+        /// What is wrong, and where.
+        problem: String,
+    },
+    /// A price table has an entry that is not an object.
+    #[error("the price table's entry for {model} is not an object")]
+    InvalidEntry {
+        /// The entry's name, quoted and shortened.
+        model: String,
+    },
+    /// A price table has a field that cannot be used as a price.
+    #[error("in the price table's entry for {model}, field {field}: {problem}")]
+    InvalidField {
+        /// The entry's name, quoted and shortened.
+        model: String,
+        /// The field's name.
+        field: String,
+        /// What is wrong with it.
+        problem: Box<PriceError>,
+    },
+}
