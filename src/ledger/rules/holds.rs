@@ -26,11 +26,7 @@ pub(crate) fn hold(
             LedgerError::invalid("the least to hold", "must not exceed the amount", request.minimum).into()
         );
     }
-    check_lifetime(request.lifetime)?;
-    if request.grace > Limits::MAX_GRACE {
-        let grace = format!("{:?}", request.grace);
-        return Err(LedgerError::invalid("the grace", "must be at most a day", grace).into());
-    }
+    check_times(request.lifetime, request.grace)?;
     account.same_unit(unit)?;
     let before = account.at(now);
     if let Some(known) = known {
@@ -184,6 +180,15 @@ fn is_due(hold: &HoldState, account: &AccountState) -> bool {
 /// A hold that is due must be released, as a change of its own, before anything is decided about it.
 pub(super) fn check_released(hold: &HoldState, account: &AccountState) -> Result<(), Stop> {
     if is_due(hold, account) { Err(Stop::ReleaseFirst) } else { Ok(()) }
+}
+
+/// Whether a lifetime and a grace are within their limits.
+pub(crate) fn check_times(lifetime: Duration, grace: Duration) -> Result<(), LedgerError> {
+    if grace > Limits::MAX_GRACE {
+        let value = format!("{grace:?}");
+        return Err(LedgerError::invalid("the grace", "must be at most a day", value));
+    }
+    check_lifetime(lifetime)
 }
 
 fn check_lifetime(lifetime: Duration) -> Result<(), LedgerError> {

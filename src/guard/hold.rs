@@ -1,0 +1,276 @@
+//! The handle of a hold, which the work carries.
+
+use std::fmt;
+use std::sync::Arc;
+
+use super::error::Error;
+use super::job::{Estimate, Job};
+use super::{Inner, unbooked};
+use crate::account::Applied;
+use crate::amount::Amount;
+use crate::hold::HoldState;
+use crate::id::{AccountId, IdempotencyKey};
+use crate::ledger::future::LedgerFuture;
+use crate::ledger::request::{CaptureRequest, VoidRequest};
+use crate::notice::{self, Notice};
+use crate::policy::OnDrop;
+use crate::price::Tariff;
+use crate::receipt::Receipt;
+use crate::usage::{Quantity, Usage};
+
+/// Money set aside for a piece of work, and the way to charge for it.
+///
+/// Owns everything it needs: send it along with the work. If it is dropped before a capture or void was submitted,
+/// the job's [`OnDrop`] decides; dropping submits and never waits.
+#[must_use = "dropping a hold gives it back: keep it while the work runs, then capture it"]
+pub struct Hold {
+    guard: Arc<Inner>,
+    account: AccountId,
+    key: IdempotencyKey,
+    backing: Backing,
+    /// The price when the hold was made, which is the price that is charged. `None` only if there is none.
+    tariff: Option<Arc<Tariff>>,
+    /// All quantities at their most.
+    ceiling: Usage,
+    recorded: Usage,
+    on_drop: OnDrop,
+    settlement: Settlement,
+    notices: Vec<Notice>,
+}
+
+enum Backing {
+    /// The ledger holds this.
+    Held(Applied<HoldState>),
+    /// Nothing is held: the guard only observes, and would have refused with this.
+    Observed(Error),
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Settlement {
+    Due,
+    Submitted,
+}
+
+impl Hold {
+    pub(super) fn open(
+        guard: Arc<Inner>,
+        account: AccountId,
+        job: &Job,
+        estimate: Estimate,
+        applied: Applied<HoldState>,
+        notices: Vec<Notice>,
+    ) -> Self {
+        Self {
+            guard,
+            account,
+            key: applied.value().key().clone(),
+            backing: Backing::Held(applied),
+            tariff: Some(estimate.tariff),
+            ceiling: estimate.ceiling,
+            recorded: Usage::new(),
+            on_drop: job.on_drop,
+            settlement: Settlement::Due,
+            notices,
+        }
+    }
+
+    pub(super) fn unbacked(
+        guard: Arc<Inner>,
+        account: AccountId,
+        job: Job,
+        estimate: Option<Estimate>,
+        would_be: Error,
+    ) -> Self {
+        let (tariff, ceiling) = match estimate {
+            Some(estimate) => (Some(estimate.tariff), estimate.ceiling),
+            None => (None, Usage::new()),
+        };
+        Self {
+            guard,
+            account,
+            key: job.key.unwrap_or_else(IdempotencyKey::unique),
+            backing: Backing::Observed(would_be),
+            tariff,
+            ceiling,
+            recorded: Usage::new(),
+            on_drop: job.on_drop,
+            settlement: Settlement::Due,
+            notices: Vec::new(),
+        }
+    }
+
+    /// Whose balance it is.
+    #[must_use]
+    pub const fn account(&self) -> &AccountId {
+        &self.account
+    }
+
+    /// The key that names it, together with its account.
+    #[must_use]
+    pub const fn key(&self) -> &IdempotencyKey {
+        &self.key
+    }
+
+    /// What is held: the estimate, or what there was of it. Nothing for work that is only observed.
+    #[must_use]
+    pub fn amount(&self) -> Amount {
+        match &self.backing {
+            Backing::Held(applied) => applied.value().total(),
+            Backing::Observed(_) => self.guard.prices.unit().zero(),
+        }
+    }
+
+    /// What was available after it was held.
+    #[must_use]
+    pub fn available(&self) -> Option<Amount> {
+        match &self.backing {
+            Backing::Held(applied) => Some(applied.available_after()),
+            Backing::Observed(_) => None,
+        }
+    }
+
+    /// The error with which the work would have been refused, if the guard did not only
+    /// [observe](crate::Enforcement::Observe).
+    #[must_use]
+    pub const fn observed(&self) -> Option<&Error> {
+        match &self.backing {
+            Backing::Held(_) => None,
+            Backing::Observed(error) => Some(error),
+        }
+    }
+
+    /// What the customer should be told now.
+    #[must_use]
+    pub fn notices(&self) -> &[Notice] {
+        &self.notices
+    }
+
+    /// How much of a quantity the hold pays for, when every other quantity of the job is used in full. Work that
+    /// stops there is never uncollected.
+    ///
+    /// Work that is only observed is covered without limit.
+    #[must_use]
+    pub fn covers(&self, name: &str) -> Quantity {
+        match (&self.backing, &self.tariff) {
+            (Backing::Observed(_), _) | (_, None) => Quantity::MAX,
+            (Backing::Held(applied), Some(tariff)) => {
+                tariff.covers(applied.value().total(), name, &self.ceiling).unwrap_or(Quantity::ZERO)
+            }
+        }
+    }
+
+    /// Notes work that was done. No I/O: it is charged by [`capture_recorded`](Self::capture_recorded), or when the
+    /// handle is dropped.
+    ///
+    /// # Errors
+    /// [`Error::UnknownPrice`] for a quantity without a price, [`Error::InvalidJob`] if the sum cannot be kept.
+    /// Nothing is noted then.
+    pub fn record(&mut self, usage: &Usage) -> Result<(), Error> {
+        let mut sum = self.recorded.clone();
+        sum.add(usage).map_err(Error::from_usage)?;
+        self.cost(&sum)?;
+        self.recorded = sum;
+        Ok(())
+    }
+
+    /// What was recorded so far.
+    #[must_use]
+    pub const fn recorded(&self) -> &Usage {
+        &self.recorded
+    }
+
+    /// Charges what the work used, in all, and frees the rest. On
+    /// [`Error::OutcomeUnknown`] or [`Error::Unavailable`] call it again: it charges once.
+    ///
+    /// # Errors
+    /// [`Error::UnknownPrice`] or [`Error::InvalidJob`] if the usage cannot be priced; then nothing was submitted. The
+    /// 503s, [`Error::KeyConflict`] if it was captured before with another total, and [`Error::HoldLost`] if it is
+    /// gone.
+    pub fn capture(&mut self, usage: &Usage) -> LedgerFuture<Receipt, Error> {
+        let cost = match self.cost(usage) {
+            Ok(cost) => cost,
+            Err(error) => return LedgerFuture::ready(Err(error)),
+        };
+        self.settlement = Settlement::Submitted;
+        if self.observed().is_some() {
+            return LedgerFuture::ready(Ok(unbooked(cost)));
+        }
+        let guard = Arc::clone(&self.guard);
+        let captured = guard.ledger.capture(self.capture_request(cost));
+        captured.map(move |answer| match answer {
+            Ok(settled) => {
+                let notices = notice::crossed(&settled, &guard.policy.low_balance);
+                Ok(Receipt { settled, booked: true, notices })
+            }
+            Err(error) => Err(Error::from_ledger(error)),
+        })
+    }
+
+    /// Charges what was [recorded](Self::record), and frees the rest.
+    ///
+    /// # Errors
+    /// As [`capture`](Self::capture).
+    pub fn capture_recorded(&mut self) -> LedgerFuture<Receipt, Error> {
+        self.capture(&self.recorded.clone())
+    }
+
+    /// Gives the hold back without a charge: the work was not done.
+    ///
+    /// # Errors
+    /// The 503s, and [`Error::HoldLost`] if it was captured.
+    pub fn void(&mut self) -> LedgerFuture<(), Error> {
+        self.settlement = Settlement::Submitted;
+        if self.observed().is_some() {
+            return LedgerFuture::ready(Ok(()));
+        }
+        let request = VoidRequest::new(self.account.clone(), self.key.clone());
+        let voided = self.guard.ledger.void(request);
+        voided.map(|answer| answer.map(|_| ()).map_err(Error::from_ledger))
+    }
+
+    fn cost(&self, usage: &Usage) -> Result<Amount, Error> {
+        let unit = self.guard.prices.unit();
+        match &self.tariff {
+            Some(tariff) => {
+                usage.check().map_err(Error::from_usage)?;
+                tariff.charge(usage, unit).map_err(Error::from_price)
+            }
+            None => Ok(unit.zero()),
+        }
+    }
+
+    fn capture_request(&self, total: Amount) -> CaptureRequest {
+        let policy = &self.guard.policy;
+        CaptureRequest::new(self.account.clone(), self.key.clone(), total)
+            .with_over(policy.over_capture)
+            .with_late(policy.late_capture)
+            .with_debt_limit(self.guard.debt_limit())
+    }
+}
+
+impl Drop for Hold {
+    fn drop(&mut self) {
+        if self.settlement == Settlement::Submitted || self.observed().is_some() {
+            return;
+        }
+        // Submitted by the call; nobody is left to read the answers. Should the ledger not take them, the hold
+        // expires.
+        match self.on_drop {
+            OnDrop::LeaveToExpire => {}
+            OnDrop::CaptureHold => drop(self.guard.ledger.capture(self.capture_request(self.amount()))),
+            OnDrop::Settle if self.recorded.is_empty() => drop(self.void()),
+            OnDrop::Settle => drop(self.capture_recorded()),
+        }
+    }
+}
+
+impl fmt::Debug for Hold {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Hold")
+            .field("account", &self.account)
+            .field("key", &self.key)
+            .field("amount", &self.amount())
+            .field("recorded", &self.recorded)
+            .finish_non_exhaustive()
+    }
+}

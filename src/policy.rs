@@ -1,0 +1,151 @@
+//! What a host decides about its customers' requests: limits, lifetimes, and what to do when something does not fit.
+
+use std::time::Duration;
+
+use crate::amount::Amount;
+use crate::ledger::limits::Limits;
+use crate::ledger::request::{LateCapture, OverCapture};
+
+/// Whether the guard refuses.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum Enforcement {
+    /// It does.
+    #[default]
+    Enforce,
+    /// It never does: what would be refused runs unbooked and is reported, to the guard's observer and on the hold.
+    /// For switching a guard on in production safely. Requests that fit are held and charged as usual, so balances
+    /// develop as they would if it enforced.
+    Observe,
+}
+
+/// What happens to a hold whose handle is dropped before a capture or void was submitted: the work was cancelled, or
+/// panicked, or its code forgot.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum OnDrop {
+    /// What was recorded is captured; with nothing recorded the hold is voided.
+    #[default]
+    Settle,
+    /// All of the hold is captured: for work that costs the full price once begun.
+    CaptureHold,
+    /// Nothing: the hold stays until it is captured elsewhere, or expires.
+    LeaveToExpire,
+}
+
+/// The limits and choices a [`Guard`](crate::Guard) works by. They travel in its requests; a ledger stores none.
+///
+/// Guards that share a ledger and a price book may have different ones, for different plans:
+/// [`Guard::with_policy`](crate::Guard::with_policy).
+///
+/// ```
+/// use billing_guard::{Policy, Unit};
+///
+/// let usd = Unit::new("USD", 6)?;
+/// let policy = Policy::new()
+///     .with_low_balance(usd.amount("5")?)
+///     .with_low_balance(usd.amount("1")?)
+///     .with_largest_request(usd.amount("20")?);
+/// # Ok::<(), billing_guard::AmountError>(())
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Policy {
+    /// Whether the guard refuses.
+    pub enforcement: Enforcement,
+    /// How far below zero work may take the balance. Nothing by default.
+    pub debt_limit: Option<Amount>,
+    /// The most that any single request may be estimated at. No limit by default.
+    pub largest_request: Option<Amount>,
+    /// Thresholds at which the customer is told that the balance is low, at most 16.
+    pub low_balance: Vec<Amount>,
+    /// How long work may take where its job does not say. 5 minutes by default.
+    pub lifetime: Duration,
+    /// How long after its end a hold is kept for a capture under way. 30 seconds by default.
+    pub grace: Duration,
+    /// What to do when work cost more than its hold.
+    pub over_capture: OverCapture,
+    /// What to do when a capture comes after its hold was released.
+    pub late_capture: LateCapture,
+}
+
+impl Policy {
+    /// The most thresholds of [`low_balance`](Self::low_balance).
+    pub const MAX_THRESHOLDS: usize = 16;
+
+    /// The defaults: enforce, no debt, no largest request, no thresholds.
+    #[must_use]
+    pub const fn new() -> Self {
+        Self {
+            enforcement: Enforcement::Enforce,
+            debt_limit: None,
+            largest_request: None,
+            low_balance: Vec::new(),
+            lifetime: Limits::DEFAULT_LIFETIME,
+            grace: Limits::DEFAULT_GRACE,
+            over_capture: OverCapture::UpToAvailable,
+            late_capture: LateCapture::IfAvailable,
+        }
+    }
+
+    /// Sets whether the guard refuses.
+    #[must_use]
+    pub fn with_enforcement(mut self, enforcement: Enforcement) -> Self {
+        self.enforcement = enforcement;
+        self
+    }
+
+    /// Sets how far below zero work may take the balance.
+    #[must_use]
+    pub fn with_debt_limit(mut self, debt_limit: Amount) -> Self {
+        self.debt_limit = Some(debt_limit);
+        self
+    }
+
+    /// Sets the most that any single request may be estimated at.
+    #[must_use]
+    pub fn with_largest_request(mut self, largest: Amount) -> Self {
+        self.largest_request = Some(largest);
+        self
+    }
+
+    /// Adds a threshold at which the customer is told that the balance is low.
+    #[must_use]
+    pub fn with_low_balance(mut self, threshold: Amount) -> Self {
+        self.low_balance.push(threshold);
+        self
+    }
+
+    /// Sets how long work may take where its job does not say.
+    #[must_use]
+    pub fn with_lifetime(mut self, lifetime: Duration) -> Self {
+        self.lifetime = lifetime;
+        self
+    }
+
+    /// Sets how long after its end a hold is kept.
+    #[must_use]
+    pub fn with_grace(mut self, grace: Duration) -> Self {
+        self.grace = grace;
+        self
+    }
+
+    /// Sets what to do when work cost more than its hold.
+    #[must_use]
+    pub fn with_over_capture(mut self, over: OverCapture) -> Self {
+        self.over_capture = over;
+        self
+    }
+
+    /// Sets what to do when a capture comes after its hold was released.
+    #[must_use]
+    pub fn with_late_capture(mut self, late: LateCapture) -> Self {
+        self.late_capture = late;
+        self
+    }
+}
+
+impl Default for Policy {
+    fn default() -> Self {
+        Self::new()
+    }
+}
