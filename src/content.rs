@@ -3,7 +3,6 @@
 use std::sync::Arc;
 
 use crate::id::{IdError, Labels, plain};
-use crate::text::quoted;
 
 /// What a request is about, as its caller declared it: up to 32 named fields.
 ///
@@ -123,7 +122,7 @@ impl Declared {
         let empty = Content::default();
         let known = self.0.as_ref().map_or(&empty, |declared| &declared.0);
         match known.difference(given) {
-            Some(field) => Err(quoted(&field)),
+            Some(field) => Err(field),
             None => Ok(!given.is_empty()),
         }
     }

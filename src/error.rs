@@ -338,7 +338,7 @@ pub enum LedgerError {
 }
 
 impl LedgerError {
-    pub(crate) fn invalid(what: &'static str, rule: &'static str, value: impl ToString) -> Self {
+    pub(crate) fn invalid(what: &'static str, rule: &'static str, value: impl std::fmt::Display) -> Self {
         Self::Invalid { what, rule, value: value.to_string() }
     }
 

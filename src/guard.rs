@@ -2,22 +2,22 @@
 
 pub(crate) mod error;
 mod hold;
+mod in_memory;
 mod job;
 mod quote;
 
 use std::fmt;
 use std::sync::Arc;
 
-use crate::account::{Applied, Balance};
+use crate::account::{Applied, Balance, Novelty};
 use crate::amount::{Amount, Unit};
-use crate::clock::Clock;
 use crate::entry::Entry;
 use crate::hold::HoldStatus;
 use crate::id::{AccountId, IdempotencyKey};
 use crate::ledger::future::LedgerFuture;
-use crate::ledger::memory::{MemoryLedger, MemorySettings};
 use crate::ledger::request::{HoldRequest, PostKind, PostRequest};
 use crate::ledger::{Ledger, LedgerExt};
+use crate::limits::Limits;
 use crate::notice;
 use crate::policy::{Enforcement, Policy};
 use crate::price::{PriceBook, PriceError, Tariff};
@@ -79,6 +79,35 @@ pub struct GuardBuilder {
     observer: Option<Observer>,
 }
 
+/// Why a guard cannot be set up so. For the developers of the service: the text names the offending value.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum SetupError {
+    /// A price is not valid.
+    #[error(transparent)]
+    Price(#[from] PriceError),
+    /// An amount of the policy counts in another unit than the prices.
+    #[error("the {what} {amount} is not in {unit}, the unit of the prices")]
+    WrongUnit {
+        /// Which amount.
+        what: &'static str,
+        /// What it is.
+        amount: Amount,
+        /// The unit of the prices.
+        unit: Unit,
+    },
+    /// A setting of the policy is out of range.
+    #[error("the {what} of the policy is {value}: {rule}")]
+    Invalid {
+        /// Which setting.
+        what: &'static str,
+        /// What it is.
+        value: String,
+        /// What it must be.
+        rule: &'static str,
+    },
+}
+
 impl GuardBuilder {
     /// Adds a price to the book. A name that is taken is an error when the guard is built.
     pub fn price(mut self, name: impl Into<String>, tariff: Tariff) -> Self {
@@ -107,10 +136,9 @@ impl GuardBuilder {
     /// The guard.
     ///
     /// # Errors
-    /// If a price was not valid, or the policy is not: an amount in another unit than the prices, a negative limit, a
-    /// lifetime or number of thresholds out of range.
-    pub fn build(self) -> Result<Guard, Error> {
-        let prices = self.prices.map_err(Error::from_price)?;
+    /// [`SetupError`] naming the price or the setting that is not valid.
+    pub fn build(self) -> Result<Guard, SetupError> {
+        let prices = self.prices?;
         check_policy(&self.policy, prices.unit())?;
         Ok(Guard {
             inner: Arc::new(Inner {
@@ -142,22 +170,11 @@ impl Guard {
         }
     }
 
-    /// A guard over a ledger in memory: for tests, trials, and single processes. Balances go with the process.
-    pub fn in_memory(unit: Unit) -> GuardBuilder {
-        Self::builder(Arc::new(MemoryLedger::new()), PriceBook::new(unit))
-    }
-
-    /// The same on a clock of your own, such as a [`ManualClock`](crate::ManualClock) in tests.
-    pub fn in_memory_at(unit: Unit, clock: Arc<dyn Clock>) -> GuardBuilder {
-        let ledger = MemoryLedger::with_clock(MemorySettings::new(), clock);
-        Self::builder(Arc::new(ledger), PriceBook::new(unit))
-    }
-
     /// A guard over the same ledger and prices with another policy, for another plan.
     ///
     /// # Errors
     /// As [`GuardBuilder::build`].
-    pub fn with_policy(&self, policy: Policy) -> Result<Self, Error> {
+    pub fn with_policy(&self, policy: Policy) -> Result<Self, SetupError> {
         check_policy(&policy, self.unit())?;
         Ok(Self {
             inner: Arc::new(Inner {
@@ -189,7 +206,6 @@ impl Guard {
     }
 
     /// The response for a client that gets this error instead of its work.
-    #[must_use]
     pub fn render(&self, error: &Error) -> Rendered {
         error.render(&self.inner.renderer)
     }
@@ -348,7 +364,7 @@ impl Inner {
         }
         let estimate = job.estimate(&self.prices)?;
         let charge = estimate.tariff.charge(job.exact_usage(), self.prices.unit());
-        let amount = charge.map_err(Error::from_price)?;
+        let amount = charge.map_err(|error| Error::from_price(&error))?;
         self.check_size(job, amount)?;
         let key = job.key.clone().unwrap_or_else(IdempotencyKey::unique);
         let request = PostRequest::new(account.clone(), key, PostKind::Charge, amount)
@@ -408,32 +424,35 @@ pub(crate) fn unbooked(cost: Amount) -> Receipt {
         status: HoldStatus::Voided,
         late: false,
     };
-    let nothing = Applied {
-        value: settled,
-        unit: cost.unit(),
-        before: 0,
-        after: 0,
-        seq: 0,
-        novelty: crate::account::Novelty::Fresh,
-    };
+    let nothing =
+        Applied { value: settled, unit: cost.unit(), before: 0, after: 0, seq: 0, novelty: Novelty::Fresh };
     Receipt { settled: nothing, booked: false, notices: Vec::new() }
 }
 
-fn check_policy(policy: &Policy, unit: Unit) -> Result<(), Error> {
-    let thresholds = policy.low_balance.iter().copied();
-    for amount in thresholds.chain(policy.debt_limit).chain(policy.largest_request) {
+fn check_policy(policy: &Policy, unit: Unit) -> Result<(), SetupError> {
+    let limits = [("debt limit", policy.debt_limit), ("largest request", policy.largest_request)];
+    let limits = limits.into_iter().filter_map(|(what, limit)| Some((what, limit?)));
+    let thresholds = policy.low_balance.iter().map(|threshold| ("low-balance threshold", *threshold));
+    for (what, amount) in limits.clone().chain(thresholds) {
         if amount.unit() != unit {
-            return Err(Error::WrongUnit { expected: unit, given: amount.unit() });
+            return Err(SetupError::WrongUnit { what, amount, unit });
         }
     }
-    for limit in policy.debt_limit.into_iter().chain(policy.largest_request) {
+    let invalid = |what, value: String, rule| Err(SetupError::Invalid { what, value, rule });
+    for (what, limit) in limits {
         if limit.is_negative() {
-            return Err(job::invalid("a limit of the policy must not be negative", &limit.to_string()));
+            return invalid(what, limit.to_string(), "must not be negative");
         }
     }
     if policy.low_balance.len() > Policy::MAX_THRESHOLDS {
         let count = policy.low_balance.len().to_string();
-        return Err(job::invalid("a policy has at most 16 thresholds", &count));
+        return invalid("number of thresholds", count, "must be at most 16");
     }
-    crate::ledger::rules::check_times(policy.lifetime, policy.grace).map_err(Error::Misconfigured)
+    if !Limits::allow_lifetime(policy.lifetime) {
+        return invalid("lifetime", format!("{:?}", policy.lifetime), "must be from 1 ms to 30 days");
+    }
+    if !Limits::allow_grace(policy.grace) {
+        return invalid("grace", format!("{:?}", policy.grace), "must be at most a day");
+    }
+    Ok(())
 }

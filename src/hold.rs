@@ -32,6 +32,32 @@ impl HoldStatus {
     }
 }
 
+/// What to do when work cost more than its hold covers.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum OverCapture {
+    /// Refuse the capture; the hold stands.
+    Reject,
+    /// Charge the excess as far as the balance goes; the rest is recorded as uncollected.
+    #[default]
+    UpToAvailable,
+    /// Charge the excess as far as the balance and the debt limit go; the rest is recorded as uncollected.
+    Debt,
+}
+
+/// What to do when a capture comes after its hold was released.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum LateCapture {
+    /// Refuse it.
+    Reject,
+    /// Charge as far as the balance goes; the rest is recorded as uncollected.
+    #[default]
+    IfAvailable,
+    /// Charge as far as the balance and the debt limit go; the rest is recorded as uncollected.
+    Debt,
+}
+
 /// A hold as it stands.
 #[doc(alias = "authorize")]
 #[doc(alias = "reservation")]

@@ -1,7 +1,6 @@
 //! The contract of a ledger: what every store of balances does, and what a caller may rely on.
 
 pub(crate) mod future;
-pub(crate) mod limits;
 pub(crate) mod memory;
 pub(crate) mod reply;
 pub(crate) mod request;

@@ -1,4 +1,53 @@
-//! billing-guard
+//! Guard prepaid, metered work: estimate what a request will cost, hold that much of the balance in one atomic step,
+//! run the work, capture what it really cost, free the rest. When the balance is short, the caller gets a typed
+//! [`InsufficientBalance`] that renders into a documented response (HTTP 402).
+//!
+//! ```
+//! use billing_guard::{AccountId, Guard, Job, Tariff, Unit, Usage, wait};
+//!
+//! let usd = Unit::new("USD", 6)?;
+//! let guard = Guard::in_memory(usd).price("query", Tariff::new().per_unit("rows", "0.002")?).build()?;
+//! let account = AccountId::new("acct_ana")?;
+//! wait(guard.top_up(&account, "payment-1".parse()?, usd.amount("1")?))?;
+//!
+//! let mut hold = wait(guard.hold(&account, Job::new("query").at_most("rows", 300_u64)))?;
+//! let receipt = wait(hold.capture(&Usage::new().with("rows", 258_u64)))?;
+//! assert_eq!(receipt.charged(), usd.amount("0.516")?);
+//!
+//! let refused = wait(guard.hold(&account, Job::new("query").at_most("rows", 300_u64))).unwrap_err();
+//! assert_eq!(guard.render(&refused).status(), 402);
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
+//! # What it promises
+//!
+//! * **No overdraft.** No metered charge takes a balance below minus its debt limit (nothing, unless you allow it),
+//!   in any interleaving or retry. Nothing looks at a balance first and charges later: the hold *is* the check.
+//! * **Uncollected work** is at most the sum over open holds of `max(0, true cost - hold)`, and none if work stops at
+//!   what its hold [covers](Hold::covers).
+//! * **Once.** A request repeated with its [`IdempotencyKey`] is charged once; a dropped future loses nothing.
+//! * **Exact.** Amounts are integers, prices are decimal text, and rounding happens once, when a price becomes an
+//!   [`Amount`].
+//! * **A refusal is proved**, and told apart: an account that is empty, one whose balance is in use, and a ledger that
+//!   cannot be reached are three different answers.
+//!
+//! # What it does not do
+//!
+//! It takes no payments, sends no mail, serves no HTTP, runs no background thread and writes no log. It keeps balances
+//! in memory ([`MemoryLedger`]); durable ledgers come as features in later versions. A single process whose
+//! balances may go with it, a test, or a [`Ledger`] of your own are what it suits today.
+//!
+//! # The parts
+//!
+//! * [`Guard`] is what a service calls: [`quote`](Guard::quote), [`hold`](Guard::hold), [`charge`](Guard::charge). It
+//!   works by a [`Policy`] and a [`PriceBook`] of [`Tariff`]s, and gives a [`Hold`] or an [`Error`].
+//! * [`Ledger`] is the contract of what keeps balances, with its numbered clauses; [`LedgerExt`] has shorthands.
+//! * [`Renderer`] turns an [`Error`] into the body a [`Shape`] documents; [`Recognized`] reads such a body again.
+//! * [`Amount`] and [`Unit`], [`Quantity`] and [`Usage`], [`Timestamp`] and [`Clock`] are the values.
+//!
+//! Nothing here needs an async runtime. Calls return a [`LedgerFuture`]: `.await` it in async code, or [`wait`] for
+//! it anywhere else.
+
 #![forbid(unsafe_code)]
 // What the crate promises about itself: no panic on any input. These hold for `src/` outside tests.
 #![cfg_attr(
@@ -24,6 +73,7 @@ mod guard;
 mod hold;
 mod id;
 mod ledger;
+mod limits;
 mod messages;
 mod notice;
 mod policy;
@@ -31,6 +81,7 @@ mod price;
 mod receipt;
 mod refusal;
 mod render;
+pub mod testing;
 mod text;
 mod usage;
 
@@ -41,19 +92,18 @@ pub use content::Content;
 pub use entry::{ChargeRef, Entry, EntryKind, Operation};
 pub use error::{LedgerError, LogFields, ShortReason, Shortfall};
 pub use guard::error::Error;
-pub use guard::{Guard, GuardBuilder, Hold, Job, Quote};
-pub use hold::{HoldState, HoldStatus};
+pub use guard::{Guard, GuardBuilder, Hold, Job, Quote, SetupError};
+pub use hold::{HoldState, HoldStatus, LateCapture, OverCapture};
 pub use id::{AccountId, IdError, IdempotencyKey, Labels};
 pub use ledger::future::{LedgerFuture, wait};
-pub use ledger::limits::Limits;
 pub use ledger::memory::{MemoryLedger, MemorySettings};
 pub use ledger::reply::{Found, HoldsPage, Statement, Swept};
 pub use ledger::request::{
-    BalanceRequest, CaptureMode, CaptureRequest, FindRequest, HoldRequest, HoldsCursor, HoldsRequest,
-    LateCapture, Order, OverCapture, PostKind, PostRequest, ResizeRequest, StatementRequest, SweepRequest,
-    VoidRequest,
+    BalanceRequest, CaptureMode, CaptureRequest, FindRequest, HoldRequest, HoldsCursor, HoldsRequest, Order,
+    PostKind, PostRequest, ResizeRequest, StatementRequest, SweepRequest, VoidRequest,
 };
 pub use ledger::{Ledger, LedgerExt};
+pub use limits::Limits;
 pub use messages::{English, Messages, Place, TextContext, Wording};
 pub use notice::Notice;
 pub use policy::{Enforcement, OnDrop, Policy};

@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use crate::amount::Amount;
-use crate::ledger::limits::Limits;
-use crate::ledger::request::{LateCapture, OverCapture};
+use crate::hold::{LateCapture, OverCapture};
+use crate::limits::Limits;
 
 /// Whether the guard refuses.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]

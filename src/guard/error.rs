@@ -112,7 +112,6 @@ impl Error {
     }
 
     /// The response for a client.
-    #[must_use]
     pub fn render(&self, renderer: &Renderer) -> Rendered {
         renderer.render(&self.refusal())
     }
@@ -156,11 +155,16 @@ impl Error {
         }
     }
 
-    pub(crate) fn from_price(error: PriceError) -> Self {
-        Self::UnknownPrice { detail: error.to_string() }
+    pub(crate) fn from_price(error: &PriceError) -> Self {
+        match error {
+            PriceError::UnknownPrice { .. } | PriceError::UnpricedQuantity { .. } => {
+                Self::UnknownPrice { detail: error.to_string() }
+            }
+            _ => Self::InvalidJob { rule: "it cannot be priced", value: error.to_string() },
+        }
     }
 
-    pub(crate) fn from_usage(error: UsageError) -> Self {
+    pub(crate) fn from_usage(error: &UsageError) -> Self {
         Self::InvalidJob { rule: "a quantity is not valid", value: error.to_string() }
     }
 }

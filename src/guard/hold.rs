@@ -167,7 +167,7 @@ impl Hold {
     /// Nothing is noted then.
     pub fn record(&mut self, usage: &Usage) -> Result<(), Error> {
         let mut sum = self.recorded.clone();
-        sum.add(usage).map_err(Error::from_usage)?;
+        sum.add(usage).map_err(|error| Error::from_usage(&error))?;
         self.cost(&sum)?;
         self.recorded = sum;
         Ok(())
@@ -232,8 +232,8 @@ impl Hold {
         let unit = self.guard.prices.unit();
         match &self.tariff {
             Some(tariff) => {
-                usage.check().map_err(Error::from_usage)?;
-                tariff.charge(usage, unit).map_err(Error::from_price)
+                usage.check().map_err(|error| Error::from_usage(&error))?;
+                tariff.charge(usage, unit).map_err(|error| Error::from_price(&error))
             }
             None => Ok(unit.zero()),
         }

@@ -147,7 +147,7 @@ impl Job {
             }
             ceiling = ceiling.with(name.clone(), quantity);
         }
-        ceiling.check().map_err(Error::from_usage)?;
+        ceiling.check().map_err(|error| Error::from_usage(&error))?;
         let mut least = ceiling.clone();
         for (name, quantity) in self.down_to.named() {
             if !self.at_most.mentions(name) || quantity > self.at_most.get(name) {
@@ -155,8 +155,9 @@ impl Job {
             }
             least = least.with(name.clone(), quantity);
         }
-        let tariff = prices.tariff(&self.price).map_err(Error::from_price)?;
-        let price = |usage: &Usage| tariff.ceiling(usage, prices.unit()).map_err(Error::from_price);
+        let tariff = prices.tariff(&self.price).map_err(|error| Error::from_price(&error))?;
+        let price =
+            |usage: &Usage| tariff.ceiling(usage, prices.unit()).map_err(|error| Error::from_price(&error));
         let amount = price(&ceiling)?;
         let minimum = if self.down_to.is_empty() { amount } else { price(&least)? };
         Ok(Estimate { tariff, ceiling, amount, minimum })

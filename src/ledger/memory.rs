@@ -18,13 +18,13 @@ use crate::hold::HoldState;
 use crate::id::{AccountId, IdempotencyKey};
 use crate::ledger::Ledger;
 use crate::ledger::future::LedgerFuture;
-use crate::ledger::limits::Limits;
 use crate::ledger::reply::{Found, HoldsPage, Statement, Swept};
 use crate::ledger::request::{
     BalanceRequest, CaptureRequest, FindRequest, HoldRequest, HoldsRequest, PostKind, PostRequest,
     ResizeRequest, StatementRequest, SweepRequest, VoidRequest,
 };
 use crate::ledger::rules::{self, AccountState, Decision, Source};
+use crate::limits::Limits;
 use crate::receipt::Captured;
 use shard::{Account, Shard};
 

@@ -6,8 +6,9 @@ use crate::amount::{Amount, Unit};
 use crate::clock::Timestamp;
 use crate::content::Content;
 use crate::entry::{ChargeRef, EntryKind, Operation};
+use crate::hold::{LateCapture, OverCapture};
 use crate::id::{AccountId, IdempotencyKey, Labels};
-use crate::ledger::limits::Limits;
+use crate::limits::Limits;
 
 /// Asks for an amount to be set aside. See [`Ledger::hold`](crate::Ledger::hold).
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -150,32 +151,6 @@ pub enum CaptureMode {
     /// The last one: the hold is closed and the rest is free.
     #[default]
     Final,
-}
-
-/// What to do when work cost more than its hold covers.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
-#[non_exhaustive]
-pub enum OverCapture {
-    /// Refuse the capture; the hold stands.
-    Reject,
-    /// Charge the excess as far as the balance goes; the rest is recorded as uncollected.
-    #[default]
-    UpToAvailable,
-    /// Charge the excess as far as the balance and the debt limit go; the rest is recorded as uncollected.
-    Debt,
-}
-
-/// What to do when a capture comes after its hold was released.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
-#[non_exhaustive]
-pub enum LateCapture {
-    /// Refuse it.
-    Reject,
-    /// Charge as far as the balance goes; the rest is recorded as uncollected.
-    #[default]
-    IfAvailable,
-    /// Charge as far as the balance and the debt limit go; the rest is recorded as uncollected.
-    Debt,
 }
 
 /// Asks for a hold to be charged. See [`Ledger::capture`](crate::Ledger::capture).

@@ -9,7 +9,7 @@ mod holds;
 mod post;
 
 pub(crate) use capture::capture;
-pub(crate) use holds::{check_times, hold, release, resize, void};
+pub(crate) use holds::{hold, release, resize, void};
 pub(crate) use post::{Source, post};
 
 use crate::account::{Applied, Balance, Novelty};

@@ -13,10 +13,10 @@ use crate::entry::{Entry, EntryKind, Operation};
 use crate::error::LedgerError;
 use crate::hold::HoldState;
 use crate::id::{AccountId, IdempotencyKey};
-use crate::ledger::limits::Limits;
 use crate::ledger::reply::{HoldsPage, Statement};
 use crate::ledger::request::{HoldsCursor, Order, StatementRequest};
 use crate::ledger::rules::{self, AccountState, Changes, Decision, Stop};
+use crate::limits::Limits;
 
 /// How many due holds one decision releases before it asks whether that was enough.
 const RELEASE_BATCH: usize = 64;

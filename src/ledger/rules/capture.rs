@@ -5,8 +5,8 @@ use super::{AccountState, Changes, Decision, Outcome, Stop, not_negative};
 use crate::clock::Timestamp;
 use crate::entry::{Entry, EntryKind, Operation};
 use crate::error::LedgerError;
-use crate::hold::{HoldState, HoldStatus};
-use crate::ledger::request::{CaptureMode, CaptureRequest, LateCapture, OverCapture};
+use crate::hold::{HoldState, HoldStatus, LateCapture, OverCapture};
+use crate::ledger::request::{CaptureMode, CaptureRequest};
 use crate::receipt::Captured;
 
 /// Clause 6: settles a hold up to an absolute total.

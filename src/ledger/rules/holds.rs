@@ -7,8 +7,8 @@ use crate::clock::Timestamp;
 use crate::content::Declared;
 use crate::error::LedgerError;
 use crate::hold::{HoldState, HoldStatus};
-use crate::ledger::limits::Limits;
 use crate::ledger::request::{HoldRequest, ResizeRequest, VoidRequest};
+use crate::limits::Limits;
 
 /// Clause 1: check and hold. `known` is the hold that has this key already.
 pub(crate) fn hold(
@@ -26,7 +26,11 @@ pub(crate) fn hold(
             LedgerError::invalid("the least to hold", "must not exceed the amount", request.minimum).into()
         );
     }
-    check_times(request.lifetime, request.grace)?;
+    check_lifetime(request.lifetime)?;
+    if !Limits::allow_grace(request.grace) {
+        let value = format!("{:?}", request.grace);
+        return Err(LedgerError::invalid("the grace", "must be at most a day", value).into());
+    }
     account.same_unit(unit)?;
     let before = account.at(now);
     if let Some(known) = known {
@@ -182,22 +186,12 @@ pub(super) fn check_released(hold: &HoldState, account: &AccountState) -> Result
     if is_due(hold, account) { Err(Stop::ReleaseFirst) } else { Ok(()) }
 }
 
-/// Whether a lifetime and a grace are within their limits.
-pub(crate) fn check_times(lifetime: Duration, grace: Duration) -> Result<(), LedgerError> {
-    if grace > Limits::MAX_GRACE {
-        let value = format!("{grace:?}");
-        return Err(LedgerError::invalid("the grace", "must be at most a day", value));
-    }
-    check_lifetime(lifetime)
-}
-
 fn check_lifetime(lifetime: Duration) -> Result<(), LedgerError> {
-    if (Limits::MIN_LIFETIME..=Limits::MAX_LIFETIME).contains(&lifetime) {
-        Ok(())
-    } else {
-        let value = format!("{lifetime:?}");
-        Err(LedgerError::invalid("the lifetime", "must be from 1 ms to 30 days", value))
+    if Limits::allow_lifetime(lifetime) {
+        return Ok(());
     }
+    let value = format!("{lifetime:?}");
+    Err(LedgerError::invalid("the lifetime", "must be from 1 ms to 30 days", value))
 }
 
 fn changed(before: &AccountState, next: AccountState, hold: HoldState) -> Outcome<HoldState> {

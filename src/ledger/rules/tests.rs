@@ -1,11 +1,10 @@
 //! The rules alone, with no ledger around them.
 
 use super::*;
+use crate::hold::{LateCapture, OverCapture};
 use crate::id::{AccountId, IdempotencyKey};
-use crate::ledger::limits::Limits;
-use crate::ledger::request::{
-    CaptureMode, CaptureRequest, HoldRequest, LateCapture, OverCapture, PostKind, PostRequest,
-};
+use crate::ledger::request::{CaptureMode, CaptureRequest, HoldRequest, PostKind, PostRequest};
+use crate::limits::Limits;
 use std::time::Duration;
 
 fn usd(minor: i64) -> Amount {

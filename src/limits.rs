@@ -1,4 +1,4 @@
-//! The stated limits of the contract (clause 11).
+//! The stated limits of the ledger's contract (clause 11).
 
 use std::time::Duration;
 
@@ -26,4 +26,12 @@ impl Limits {
     pub const MAX_SWEEP: u32 = 10_000;
     /// The shortest time for which the key of a closed hold is kept.
     pub const KEY_RETENTION: Duration = Duration::from_secs(24 * 60 * 60);
+
+    pub(crate) fn allow_lifetime(lifetime: Duration) -> bool {
+        (Self::MIN_LIFETIME..=Self::MAX_LIFETIME).contains(&lifetime)
+    }
+
+    pub(crate) fn allow_grace(grace: Duration) -> bool {
+        grace <= Self::MAX_GRACE
+    }
 }
