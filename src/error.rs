@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 use std::time::Duration;
 
-use crate::amount::{Amount, Unit};
+use crate::amount::{Amount, AmountError, Unit};
 use crate::clock::Timestamp;
 use crate::hold::HoldState;
 use crate::id::IdempotencyKey;
@@ -67,6 +67,86 @@ pub struct Shortfall {
 }
 
 impl Shortfall {
+    /// The proof for a ledger of your own: so much was asked for, at that moment on the ledger's clock, of an account
+    /// with nothing on it. The other numbers are set with the methods below, in the same unit.
+    ///
+    /// ```
+    /// use billing_guard::{ShortReason, Shortfall, Timestamp, Unit};
+    ///
+    /// let usd = Unit::new("USD", 2)?;
+    /// let short = Shortfall::new(usd.amount("7")?, Timestamp::default())
+    ///     .with_posted(usd.amount("10")?)?
+    ///     .with_held(usd.amount("5")?)?;
+    /// assert_eq!(short.reason(), ShortReason::Held);
+    /// assert_eq!(short.missing(), usd.amount("2")?);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[must_use]
+    pub const fn new(requested: Amount, as_of: Timestamp) -> Self {
+        Self {
+            unit: requested.unit(),
+            requested: requested.minor(),
+            required: requested.minor(),
+            posted: 0,
+            held: 0,
+            debt_limit: 0,
+            next_release: None,
+            seq: 0,
+            as_of,
+        }
+    }
+
+    /// The same with the least that would have been accepted instead of the whole request.
+    ///
+    /// # Errors
+    /// [`AmountError::UnitMismatch`] if this is not in the unit of the request.
+    pub fn with_required(self, required: Amount) -> Result<Self, AmountError> {
+        Ok(Self { required: self.in_unit(required)?, ..self })
+    }
+
+    /// The same with what the account had, holds included.
+    ///
+    /// # Errors
+    /// [`AmountError::UnitMismatch`] if this is not in the unit of the request.
+    pub fn with_posted(self, posted: Amount) -> Result<Self, AmountError> {
+        Ok(Self { posted: self.in_unit(posted)?, ..self })
+    }
+
+    /// The same with what open holds had set aside.
+    ///
+    /// # Errors
+    /// [`AmountError::UnitMismatch`] if this is not in the unit of the request.
+    pub fn with_held(self, held: Amount) -> Result<Self, AmountError> {
+        Ok(Self { held: self.in_unit(held)?, ..self })
+    }
+
+    /// The same with how far below zero the request was allowed to go.
+    ///
+    /// # Errors
+    /// [`AmountError::UnitMismatch`] if this is not in the unit of the request.
+    pub fn with_debt_limit(self, debt_limit: Amount) -> Result<Self, AmountError> {
+        Ok(Self { debt_limit: self.in_unit(debt_limit)?, ..self })
+    }
+
+    /// The same with the moment at which the first open hold must end.
+    #[must_use]
+    pub const fn with_next_release(mut self, at: Timestamp) -> Self {
+        self.next_release = Some(at);
+        self
+    }
+
+    /// The same with the number of the account's latest change.
+    #[must_use]
+    pub const fn with_seq(mut self, seq: u64) -> Self {
+        self.seq = seq;
+        self
+    }
+
+    fn in_unit(&self, amount: Amount) -> Result<i64, AmountError> {
+        self.unit.zero().checked_cmp(amount)?;
+        Ok(amount.minor())
+    }
+
     /// Why it was too short.
     #[must_use]
     pub fn reason(&self) -> ShortReason {
