@@ -26,6 +26,7 @@ mod ledger;
 mod notice;
 mod price;
 mod receipt;
+mod refusal;
 mod text;
 mod usage;
 
@@ -48,4 +49,5 @@ pub use ledger::request::{
 pub use ledger::{Ledger, LedgerExt};
 pub use notice::Notice;
 pub use receipt::{Captured, Receipt};
+pub use refusal::{InsufficientBalance, Refusal, RefusalKind};
 pub use usage::{Quantity, QuantityName, Usage, UsageError};
