@@ -23,10 +23,12 @@ mod error;
 mod hold;
 mod id;
 mod ledger;
+mod messages;
 mod notice;
 mod price;
 mod receipt;
 mod refusal;
+mod render;
 mod text;
 mod usage;
 
@@ -47,7 +49,9 @@ pub use ledger::request::{
     VoidRequest,
 };
 pub use ledger::{Ledger, LedgerExt};
+pub use messages::{English, Messages, Place, TextContext, Wording};
 pub use notice::Notice;
 pub use receipt::{Captured, Receipt};
 pub use refusal::{InsufficientBalance, Refusal, RefusalKind};
+pub use render::{Recognized, RenderSettingError, Rendered, Renderer, Shape};
 pub use usage::{Quantity, QuantityName, Usage, UsageError};

@@ -1,0 +1,212 @@
+//! What a refusal says in words: the [`Messages`] trait, and the built-in catalogue [`English`].
+
+use std::borrow::Cow;
+use std::fmt;
+
+use crate::refusal::{Refusal, RefusalKind};
+
+/// Where in an answer a text will stand. The documented sentences differ by it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Place {
+    /// `message` and `readableMessage` of the flat envelope.
+    Envelope,
+    /// `error.message` beside an `error.code` in capitals.
+    ErrorObject,
+    /// `message` beside an `error` that is a word.
+    ErrorString,
+    /// Where clients search the text: `error.message` as OpenAI clients read it, and plain text. It contains
+    /// `insufficient balance` or `insufficient credits`, in small letters, exactly if a top-up would help.
+    Searched,
+}
+
+/// What a text is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct TextContext {
+    place: Place,
+}
+
+impl TextContext {
+    /// For a text that will stand there.
+    #[must_use]
+    pub const fn new(place: Place) -> Self {
+        Self { place }
+    }
+
+    /// Where the text will stand.
+    #[must_use]
+    pub const fn place(&self) -> Place {
+        self.place
+    }
+}
+
+/// A catalogue of texts.
+///
+/// What it returns goes to the client as it is, so it should name no id and nobody's balance. Ask to top up only if
+/// [`Refusal::top_up_helps`], and mind what [`Place::Searched`] promises.
+///
+/// ```
+/// use std::borrow::Cow;
+/// use std::sync::Arc;
+/// use billing_guard::{English, Messages, Refusal, Renderer, Shape, TextContext};
+///
+/// #[derive(Debug)]
+/// struct House(English);
+///
+/// impl Messages for House {
+///     fn message<'a>(&'a self, refusal: &'a Refusal, context: &TextContext) -> Cow<'a, str> {
+///         match refusal {
+///             Refusal::Duplicate => "We have this one already.".into(),
+///             other => self.0.message(other, context),
+///         }
+///     }
+/// }
+///
+/// let renderer = Renderer::new(Shape::Text).with_messages(Arc::new(House(English::new())));
+/// assert_eq!(renderer.render(&Refusal::Duplicate).body(), b"We have this one already.\n");
+/// ```
+pub trait Messages: Send + Sync + fmt::Debug {
+    /// The text for the developer of the client.
+    fn message<'a>(&'a self, refusal: &'a Refusal, context: &TextContext) -> Cow<'a, str>;
+
+    /// The text for the person who reads it, if it is not the same; `None` by default.
+    fn readable_message<'a>(&'a self, _refusal: &'a Refusal, _context: &TextContext) -> Option<Cow<'a, str>> {
+        None
+    }
+
+    /// The language of the texts, as `Content-Language` names it; `en` by default.
+    fn language(&self) -> Cow<'static, str> {
+        Cow::Borrowed("en")
+    }
+}
+
+/// Which of the documented sentences [`English`] uses where there are two.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Wording {
+    /// Speaks of a balance that is too low, and of support.
+    #[default]
+    Balance,
+    /// As services that sell credits say it.
+    Credits,
+}
+
+/// The built-in catalogue: the documented sentences where a top-up would help, short neutral ones elsewhere.
+///
+/// ```
+/// use billing_guard::{English, Messages, Place, Refusal, TextContext};
+///
+/// let text = English::new().message(&Refusal::BudgetExceeded, &TextContext::new(Place::Envelope)).into_owned();
+/// assert_eq!(text, "This request would cost more than the budget given with it.");
+/// ```
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct English {
+    wording: Wording,
+}
+
+impl English {
+    /// With [`Wording::Balance`].
+    #[must_use]
+    pub const fn new() -> Self {
+        Self { wording: Wording::Balance }
+    }
+
+    /// The same with another wording.
+    #[must_use]
+    pub const fn with_wording(mut self, wording: Wording) -> Self {
+        self.wording = wording;
+        self
+    }
+}
+
+impl Messages for English {
+    fn message<'a>(&'a self, refusal: &'a Refusal, context: &TextContext) -> Cow<'a, str> {
+        let sentence = sentence(refusal.kind(), context.place, self.wording);
+        match refusal {
+            // The maximum is the host's rule, the same for everybody, so it reveals nothing about the account.
+            Refusal::RequestTooLarge { maximum } => {
+                Cow::Owned(format!("{sentence} The maximum is {}.", maximum.human()))
+            }
+            _ => Cow::Borrowed(sentence),
+        }
+    }
+}
+
+/// The kind of refusal that the built-in catalogue says this about, in any place or wording. Each kind has sentences
+/// of its own, so there is at most one.
+pub(crate) fn kind_said_by(text: &str) -> Option<RefusalKind> {
+    const PLACES: [Place; 4] = [Place::Envelope, Place::ErrorObject, Place::ErrorString, Place::Searched];
+    RefusalKind::ALL.iter().copied().find(|kind| {
+        PLACES.iter().any(|place| {
+            [Wording::Balance, Wording::Credits].iter().any(|wording| {
+                match text.strip_prefix(sentence(*kind, *place, *wording)) {
+                    Some("") => true,
+                    Some(rest) => {
+                        *kind == RefusalKind::RequestTooLarge && rest.starts_with(" The maximum is ")
+                    }
+                    None => false,
+                }
+            })
+        })
+    })
+}
+
+const fn sentence(kind: RefusalKind, place: Place, wording: Wording) -> &'static str {
+    match kind {
+        RefusalKind::InsufficientBalance => match (place, wording) {
+            (Place::Envelope, _) => "Account balance not enough to run this query, please recharge.",
+            (Place::ErrorObject, Wording::Balance) => {
+                "Your account balance is too low to process this request. Please recharge your account or contact support."
+            }
+            (Place::ErrorObject, Wording::Credits) => {
+                "Your current account balance is not enough to complete this request. Please recharge your account."
+            }
+            (Place::ErrorString, _) => {
+                "Your account balance is insufficient to run the requested query. Please recharge your account."
+            }
+            (Place::Searched, Wording::Balance) => {
+                "Your account has an insufficient balance for this request, please recharge."
+            }
+            (Place::Searched, Wording::Credits) => {
+                "Your account has insufficient credits for this request, please recharge."
+            }
+        },
+        RefusalKind::BalanceHeld => {
+            "Your account balance is in use by work that is still running. A retry in a moment may succeed."
+        }
+        RefusalKind::RequestTooLarge => "This request is larger than any single request may be.",
+        RefusalKind::BudgetExceeded => "This request would cost more than the budget given with it.",
+        RefusalKind::Duplicate => "This request was received before: its work is done or still running.",
+        RefusalKind::KeyConflict => "This idempotency key was used before for a different request.",
+        RefusalKind::Unavailable => {
+            "The service could not confirm this request just now. Please try again shortly."
+        }
+        RefusalKind::UnknownPrice => "The service has no price for this request.",
+        RefusalKind::WrongUnit => "The service counts this request in another unit than the account.",
+        RefusalKind::Misconfigured => "The service is not set up correctly for this request.",
+        RefusalKind::HoldLost => "The service could not finish the accounting of this request.",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_sentence_says_which_kind_it_is_about() {
+        for kind in RefusalKind::ALL {
+            for place in [Place::Envelope, Place::ErrorObject, Place::ErrorString, Place::Searched] {
+                for wording in [Wording::Balance, Wording::Credits] {
+                    let text = sentence(*kind, place, wording);
+                    assert_eq!(kind_said_by(text), Some(*kind), "{text}");
+                    assert_eq!(kind_said_by(&format!("{text} Indeed.")), None, "{text}");
+                    let lower = text.to_lowercase();
+                    assert_eq!(lower.contains("recharge"), kind.top_up_helps(), "{text}");
+                    let found =
+                        text.contains("insufficient balance") || text.contains("insufficient credits");
+                    assert_eq!(found, kind.top_up_helps() && place == Place::Searched, "{text}");
+                }
+            }
+        }
+    }
+}
