@@ -73,7 +73,6 @@ mod guard;
 mod hold;
 mod id;
 mod ledger;
-mod limits;
 mod messages;
 mod notice;
 mod policy;
@@ -81,7 +80,6 @@ mod price;
 mod receipt;
 mod refusal;
 mod render;
-pub mod testing;
 mod text;
 mod usage;
 
@@ -103,7 +101,6 @@ pub use ledger::request::{
     PostKind, PostRequest, ResizeRequest, StatementRequest, SweepRequest, VoidRequest,
 };
 pub use ledger::{Ledger, LedgerExt};
-pub use limits::Limits;
 pub use messages::{English, Messages, Place, TextContext, Wording};
 pub use notice::Notice;
 pub use policy::{Enforcement, OnDrop, Policy};

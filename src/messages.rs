@@ -69,9 +69,9 @@ pub trait Messages: Send + Sync + fmt::Debug {
     /// The text for the developer of the client.
     fn message<'a>(&'a self, refusal: &'a Refusal, context: &TextContext) -> Cow<'a, str>;
 
-    /// The text for the person who reads it; the same by default.
-    fn readable_message<'a>(&'a self, refusal: &'a Refusal, context: &TextContext) -> Cow<'a, str> {
-        self.message(refusal, context)
+    /// The text for the person who reads it, if it is not the same; `None` by default.
+    fn readable_message<'a>(&'a self, _refusal: &'a Refusal, _context: &TextContext) -> Option<Cow<'a, str>> {
+        None
     }
 
     /// The language of the texts, as `Content-Language` names it; `en` by default.
@@ -94,12 +94,10 @@ pub enum Wording {
 /// The built-in catalogue: the documented sentences where a top-up would help, short neutral ones elsewhere.
 ///
 /// ```
-/// use std::sync::Arc;
-/// use billing_guard::{English, Renderer, Shape, Wording};
+/// use billing_guard::{English, Messages, Place, Refusal, TextContext};
 ///
-/// let messages = English::new().with_wording(Wording::Credits);
-/// let renderer = Renderer::new(Shape::ErrorObject).with_messages(Arc::new(messages));
-/// # let _ = renderer;
+/// let text = English::new().message(&Refusal::BudgetExceeded, &TextContext::new(Place::Envelope)).into_owned();
+/// assert_eq!(text, "This request would cost more than the budget given with it.");
 /// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct English {

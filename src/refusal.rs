@@ -260,12 +260,8 @@ impl fmt::Display for Refusal {
     }
 }
 
-impl std::error::Error for Refusal {
-    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
-        // `Display` of the wrapped error is what `Display` here says already.
-        None
-    }
-}
+// Without a source: `Display` already says what the `InsufficientBalance` inside would say.
+impl std::error::Error for Refusal {}
 
 impl From<InsufficientBalance> for Refusal {
     fn from(short: InsufficientBalance) -> Self {

@@ -19,6 +19,8 @@ use crate::messages::{English, Messages, Place, TextContext};
 use crate::refusal::{Refusal, RefusalKind};
 use crate::text::quoted;
 
+use error_shapes::OpenAiError;
+
 /// The longest `Retry-After`, in seconds. More than an hour is not a retry any more.
 const MAX_RETRY_AFTER_SECS: u64 = 3_600;
 
@@ -237,23 +239,38 @@ impl Renderer {
         let row = self.row(refusal.kind());
         let context = TextContext::new(self.shape.place());
         let message = || self.messages.message(refusal, &context);
-        let readable = || match self.messages.readable_message(refusal, &context) {
-            text if self.name_prefix => Cow::Owned([row.name, ": ", text.as_ref()].concat()),
-            text => text,
-        };
+        let readable = || self.messages.readable_message(refusal, &context);
         let body = match self.shape {
-            Shape::Flat => flat::body(&row, self.data.as_deref(), None, &message(), &readable()),
+            Shape::Flat => self.flat(&row, None, &message(), readable()),
             Shape::FlatWithError => {
                 let searched = self.messages.message(refusal, &TextContext::new(Place::Searched));
-                let error = error_shapes::OpenAiError::new(&row, &searched);
-                flat::body(&row, self.data.as_deref(), Some(error), &message(), &readable())
+                let error = OpenAiError::new(&row, &searched);
+                self.flat(&row, Some(error), &message(), readable())
             }
             Shape::ErrorObject => error_shapes::error_object(&row, &message()),
             Shape::ErrorString => error_shapes::error_string(&row, &message()),
             Shape::OpenAi => error_shapes::open_ai(&row, &message()),
-            Shape::Text => [readable().as_bytes(), b"\n"].concat(),
+            Shape::Text => {
+                let text = readable().unwrap_or_else(message);
+                let (name, colon) = if self.name_prefix { (row.name, ": ") } else { ("", "") };
+                [name, colon, text.as_ref(), "\n"].concat().into_bytes()
+            }
         };
         Rendered { status: row.status, headers: self.headers(refusal), body }
+    }
+
+    fn flat(
+        &self,
+        row: &Row<'_>,
+        error: Option<OpenAiError<'_>>,
+        message: &str,
+        readable: Option<Cow<'_, str>>,
+    ) -> Vec<u8> {
+        let mut readable = readable.unwrap_or(Cow::Borrowed(message));
+        if self.name_prefix {
+            readable = Cow::Owned([row.name, ": ", readable.as_ref()].concat());
+        }
+        flat::body(row, self.data.as_deref(), error, message, &readable)
     }
 
     fn headers(&self, refusal: &Refusal) -> Vec<Header> {
@@ -347,7 +364,6 @@ type Header = (&'static str, Cow<'static, str>);
 /// # let _ = body;
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
-#[must_use]
 pub struct Rendered {
     status: u16,
     headers: Vec<Header>,
