@@ -206,6 +206,7 @@ impl Guard {
     }
 
     /// The response for a client that gets this error instead of its work.
+    #[must_use]
     pub fn render(&self, error: &Error) -> Rendered {
         error.render(&self.inner.renderer)
     }

@@ -73,6 +73,7 @@ mod guard;
 mod hold;
 mod id;
 mod ledger;
+mod limits;
 mod messages;
 mod notice;
 mod policy;
@@ -80,6 +81,7 @@ mod price;
 mod receipt;
 mod refusal;
 mod render;
+pub mod testing;
 mod text;
 mod usage;
 
@@ -101,6 +103,7 @@ pub use ledger::request::{
     PostKind, PostRequest, ResizeRequest, StatementRequest, SweepRequest, VoidRequest,
 };
 pub use ledger::{Ledger, LedgerExt};
+pub use limits::Limits;
 pub use messages::{English, Messages, Place, TextContext, Wording};
 pub use notice::Notice;
 pub use policy::{Enforcement, OnDrop, Policy};
@@ -109,3 +112,8 @@ pub use receipt::{Captured, Receipt};
 pub use refusal::{InsufficientBalance, Refusal, RefusalKind};
 pub use render::{Recognized, RenderSettingError, Rendered, Renderer, Shape};
 pub use usage::{Quantity, QuantityName, Usage, UsageError};
+
+/// The README's example compiles and runs.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

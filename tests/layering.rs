@@ -94,7 +94,7 @@ fn arrows(code: &str) -> Vec<String> {
             let path: String =
                 rest.chars().take_while(|c| c.is_alphanumeric() || *c == '_' || *c == ':').collect();
             let is_module = |segment: &&str| {
-                segment.chars().next().is_some_and(|first| first.is_lowercase()) && *segment != "self"
+                segment.chars().next().is_some_and(char::is_lowercase) && *segment != "self"
             };
             path.split("::").take_while(is_module).collect::<Vec<_>>().join("::")
         })
@@ -113,7 +113,7 @@ fn wrong_arrows(module: &str, text: &str) -> Vec<String> {
             || VALUES.contains(&to)
             || may_know.iter().any(|known| *known == target || (*known == to && to != "ledger"));
         // A path of `crate::Item` would hide the part it leads to.
-        if !known && !(target.is_empty() && module == "lib") {
+        if !known {
             wrong.push(format!("{module} -> crate::{target}"));
         }
     }

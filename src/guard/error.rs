@@ -112,6 +112,7 @@ impl Error {
     }
 
     /// The response for a client.
+    #[must_use]
     pub fn render(&self, renderer: &Renderer) -> Rendered {
         renderer.render(&self.refusal())
     }
