@@ -93,9 +93,8 @@ fn arrows(code: &str) -> Vec<String> {
         .map(|rest| {
             let path: String =
                 rest.chars().take_while(|c| c.is_alphanumeric() || *c == '_' || *c == ':').collect();
-            let is_module = |segment: &&str| {
-                segment.chars().next().is_some_and(char::is_lowercase) && *segment != "self"
-            };
+            let is_module =
+                |segment: &&str| segment.chars().next().is_some_and(char::is_lowercase) && *segment != "self";
             path.split("::").take_while(is_module).collect::<Vec<_>>().join("::")
         })
         .collect()
