@@ -1,0 +1,282 @@
+//! The replay's own books: who prepaid what, what was delivered to whom, and whether the ledger agrees.
+
+use std::fmt::Write;
+use std::time::Duration;
+
+use billing_guard::{Balance, Unit};
+use serde::Serialize;
+
+use crate::Fault;
+use crate::args::Args;
+use crate::price::Price;
+use crate::run::{Outcome, Task};
+
+/// Sums are `i128`, so that none can overflow. All amounts are in steps of the unit.
+pub(crate) struct Books {
+    accounts: Vec<Account>,
+    cut_allowed: bool,
+    self_test: bool,
+    requests: usize,
+    refused: usize,
+    false_refusals: usize,
+    /// Requests whose true cost is within their hold.
+    covered: usize,
+    cut: usize,
+    cut_tokens: u128,
+    holds: i128,
+    true_costs: i128,
+    uncollected: i128,
+    bound: i128,
+}
+
+#[derive(Clone, Default)]
+struct Account {
+    demand: i128,
+    prepaid: i64,
+    charged: i128,
+    /// True cost of the work done, collected or not.
+    delivered: i128,
+}
+
+impl Account {
+    fn overspend(&self) -> i128 {
+        (self.delivered - i128::from(self.prepaid)).max(0)
+    }
+}
+
+/// What the replay found, in the order in which it is printed. Ratios are for reading only; they are missing when
+/// nothing was admitted, or nothing cost anything.
+#[derive(Serialize)]
+pub(crate) struct Report {
+    requests: usize,
+    admitted: usize,
+    refused: usize,
+    false_refusals: usize,
+    overspend: String,
+    uncollected: String,
+    bound: String,
+    cut: usize,
+    cut_tokens: u128,
+    charged: String,
+    prepaid: String,
+    coverage: Option<f64>,
+    over_hold_ratio: Option<f64>,
+    elapsed_s: f64,
+    cycles_per_s: f64,
+}
+
+impl Books {
+    /// Books in which every account has prepaid its share of what its requests cost.
+    pub(crate) fn open(tasks: &[Task], args: &Args) -> Result<Self, Fault> {
+        let mut accounts = vec![Account::default(); args.accounts];
+        for task in tasks {
+            accounts[task.account].demand += i128::from(task.cost);
+        }
+        for account in &mut accounts {
+            let share = args.share.of(account.demand).and_then(|share| i64::try_from(share).ok());
+            account.prepaid = share
+                .ok_or_else(|| Fault::Input("an account would be prepaid more than can be counted".into()))?;
+        }
+        Ok(Self {
+            accounts,
+            cut_allowed: args.cut,
+            self_test: args.self_test,
+            requests: 0,
+            refused: 0,
+            false_refusals: 0,
+            covered: 0,
+            cut: 0,
+            cut_tokens: 0,
+            holds: 0,
+            true_costs: 0,
+            uncollected: 0,
+            bound: 0,
+        })
+    }
+
+    /// What each account has prepaid.
+    pub(crate) fn prepaid(&self) -> impl Iterator<Item = i64> {
+        self.accounts.iter().map(|account| account.prepaid)
+    }
+
+    /// Enters what became of every request, each held against the replay's own prices.
+    pub(crate) fn enter(
+        &mut self,
+        tasks: &[Task],
+        outcomes: &[(usize, Outcome)],
+        price: &Price,
+    ) -> Result<(), Fault> {
+        let mut seen = vec![false; tasks.len()];
+        for (number, outcome) in outcomes {
+            if std::mem::replace(&mut seen[*number], true) {
+                return Err(disagree(format!("request {number} ran twice")));
+            }
+            self.enter_one(&tasks[*number], outcome, price)
+                .map_err(|problem| disagree(format!("request {number}: {problem}")))?;
+        }
+        match seen.iter().position(|seen| !seen) {
+            Some(number) => Err(disagree(format!("request {number} never ran"))),
+            None => Ok(()),
+        }
+    }
+
+    fn enter_one(&mut self, task: &Task, outcome: &Outcome, price: &Price) -> Result<(), String> {
+        self.requests += 1;
+        match *outcome {
+            Outcome::Refused { spendable } => {
+                if task.ceiling <= spendable {
+                    return Err(format!("refused though {} of {spendable} was needed", task.ceiling));
+                }
+                self.refused += 1;
+                self.false_refusals += usize::from(task.cost <= spendable);
+            }
+            Outcome::Ran { hold, delivered, charged, uncollected } => {
+                if hold != task.ceiling {
+                    return Err(format!("{hold} held instead of {}", task.ceiling));
+                }
+                let cost = price.charge(task.input, delivered).ok_or("its cost cannot be counted")?;
+                if i128::from(charged) + i128::from(uncollected) != i128::from(cost) || uncollected < 0 {
+                    return Err(format!("{charged} charged and {uncollected} uncollected of {cost}"));
+                }
+                let missing = task.output - delivered;
+                self.cut += usize::from(missing > 0);
+                self.cut_tokens += u128::from(missing);
+                self.covered += usize::from(task.cost <= hold);
+                self.holds += i128::from(hold);
+                self.true_costs += i128::from(task.cost);
+                self.bound += (i128::from(task.cost) - i128::from(hold)).max(0);
+                self.uncollected += i128::from(uncollected);
+                let account = &mut self.accounts[task.account];
+                account.charged += i128::from(charged);
+                account.delivered += i128::from(cost);
+            }
+        }
+        Ok(())
+    }
+
+    /// Holds an account of the ledger, after all work, against these books.
+    pub(crate) fn compare(&self, index: usize, balance: &Balance) -> Result<(), Fault> {
+        let account = &self.accounts[index];
+        let (held, open) = (balance.held().minor(), balance.open_holds());
+        if held != 0 || open != 0 {
+            return Err(disagree(format!("account {index} still has {held} held in {open} holds")));
+        }
+        let (posted, prepaid, charged) = (balance.posted().minor(), account.prepaid, account.charged);
+        if i128::from(posted) != i128::from(prepaid) - charged {
+            return Err(disagree(format!(
+                "account {index} has {posted} left; prepaid {prepaid}, charged {charged} by its receipts"
+            )));
+        }
+        Ok(())
+    }
+
+    fn overspend(&self) -> i128 {
+        self.accounts.iter().map(Account::overspend).sum()
+    }
+
+    pub(crate) fn report(&self, unit: Unit, elapsed: Duration) -> Result<Report, Fault> {
+        let admitted = self.requests - self.refused;
+        let text = |steps| amount(unit, steps);
+        let seconds = elapsed.as_secs_f64();
+        Ok(Report {
+            requests: self.requests,
+            admitted,
+            refused: self.refused,
+            false_refusals: self.false_refusals,
+            overspend: text(self.overspend())?,
+            uncollected: text(self.uncollected)?,
+            bound: text(self.bound)?,
+            cut: self.cut,
+            cut_tokens: self.cut_tokens,
+            charged: text(self.accounts.iter().map(|account| account.charged).sum())?,
+            prepaid: text(self.prepaid().map(i128::from).sum())?,
+            coverage: (admitted > 0).then(|| rounded(self.covered as f64 / admitted as f64)),
+            over_hold_ratio: (self.true_costs > 0)
+                .then(|| rounded(self.holds as f64 / self.true_costs as f64)),
+            elapsed_s: rounded(seconds),
+            // A cycle is a hold and its capture.
+            cycles_per_s: (admitted as f64 / seconds.max(1e-9)).round(),
+        })
+    }
+
+    /// What the crate promises, or for a self-test that the replay sees it broken.
+    pub(crate) fn check_promises(&self, unit: Unit) -> Result<(), Fault> {
+        let (overspend, uncollected, bound) = (self.overspend(), self.uncollected, self.bound);
+        if self.self_test {
+            let nothing = "the self-test found no overspend; it needs accounts that are prepaid for some but not \
+                           all of the work that is delivered";
+            return if overspend > 0 { Ok(()) } else { Err(Fault::Broken(nothing.into())) };
+        }
+        let overdraft = |account: &Account| (account.charged - i128::from(account.prepaid)).max(0);
+        let overdraft: i128 = self.accounts.iter().map(overdraft).sum();
+        let uncut = i128::from(!self.cut_allowed);
+        for (what, steps, most) in [
+            ("accounts were overdrawn by", overdraft, 0),
+            ("overspent beyond what holds did not cover:", overspend, bound),
+            ("uncollected beyond what holds did not cover:", uncollected, bound),
+            ("overspent though work was cut at what its hold covers:", overspend, uncut * bound),
+            ("uncollected though work was cut at what its hold covers:", uncollected, uncut * bound),
+        ] {
+            if steps > most {
+                return Err(Fault::Broken(format!("promise broken: {what} {}", amount(unit, steps)?)));
+            }
+        }
+        Ok(())
+    }
+}
+
+impl Report {
+    pub(crate) fn json(&self) -> Result<String, Fault> {
+        Ok(serde_json::to_string(self)?)
+    }
+
+    pub(crate) fn table(&self, args: &Args, unit: Unit) -> String {
+        let ratio = |ratio: Option<f64>| ratio.map_or("-".to_owned(), |ratio| ratio.to_string());
+        let money = |text: &str| format!("{text} {}", unit.code());
+        let rows = [
+            ("requests", self.requests.to_string()),
+            ("admitted", self.admitted.to_string()),
+            ("refused", self.refused.to_string()),
+            ("false refusals", self.false_refusals.to_string()),
+            ("overspend", money(&self.overspend)),
+            ("uncollected", money(&self.uncollected)),
+            ("bound", money(&self.bound)),
+            ("cut", self.cut.to_string()),
+            ("cut tokens", self.cut_tokens.to_string()),
+            ("charged", money(&self.charged)),
+            ("prepaid", money(&self.prepaid)),
+            ("coverage", ratio(self.coverage)),
+            ("over-hold ratio", ratio(self.over_hold_ratio)),
+            ("elapsed", format!("{} s", self.elapsed_s)),
+            ("cycles per second", self.cycles_per_s.to_string()),
+        ];
+        let mut table = format!(
+            "{} at the price of {}, {} accounts, {} threads{}{}",
+            args.trace.display(),
+            args.model,
+            args.accounts,
+            args.threads,
+            if args.cut { ", cut" } else { "" },
+            if args.self_test { ", self-test: a ledger that charges later" } else { "" },
+        );
+        for (name, value) in rows {
+            // Writing to a string cannot fail.
+            let _ = write!(table, "\n  {name:<18} {value}");
+        }
+        table
+    }
+}
+
+fn disagree(problem: impl std::fmt::Display) -> Fault {
+    Fault::Broken(format!("the books disagree: {problem}"))
+}
+
+/// Steps as decimal text.
+fn amount(unit: Unit, steps: i128) -> Result<String, Fault> {
+    let steps = i64::try_from(steps).map_err(|_| Fault::Broken(format!("{steps} steps do not fit")))?;
+    Ok(unit.minor(steps).decimal().to_string())
+}
+
+fn rounded(ratio: f64) -> f64 {
+    (ratio * 1e6).round() / 1e6
+}

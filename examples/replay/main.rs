@@ -1,0 +1,158 @@
+//! Replays a real request trace through a guard, from several threads, and checks the promises of the crate on it.
+//!
+//! ```text
+//! cargo run --release --example replay -- --trace FILE --prices LITELLM_JSON --model gpt-4o [options]
+//! ```
+//!
+//! Every request of the trace is one job: its input tokens are known exactly when it is held, its output tokens only
+//! up to `--max-output`. Each account is prepaid for a share of what its requests would cost in all, so many requests
+//! must be refused. Each thread keeps several holds open at once: holds of one account are made and captured by all
+//! threads at the same time, as in a server.
+//!
+//! What comes out is checked against books that the replay keeps for itself (`price.rs`, `books.rs`): prices read
+//! again from the table's text, costs in plain integers, sums per account. Exit codes: 0 if every promise held, 1 if
+//! the books disagree or a promise is broken, 2 if an argument or a file is not as it should be.
+//!
+//! `--self-test` shows that the replay would notice: it swaps in a ledger that looks at the balance and charges
+//! later (`later.rs`), and fails unless that overspends.
+
+mod args;
+mod books;
+mod later;
+mod price;
+mod run;
+mod trace;
+
+use std::path::Path;
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::time::Duration;
+
+use args::{Args, Command};
+use billing_guard::{AccountId, Guard, Ledger, MemoryLedger, Policy, PriceBook, wait};
+use books::Books;
+use price::Price;
+use run::Task;
+use trace::Row;
+
+/// Why there is no report, or none to trust.
+#[derive(Debug)]
+pub(crate) enum Fault {
+    /// The command line is wrong: exit code 2, with the usage.
+    Usage(String),
+    /// A file, or what it says, is wrong: exit code 2.
+    Input(String),
+    /// The replay went wrong, the books disagree, or a promise is broken: exit code 1.
+    Broken(String),
+}
+
+/// An error of the library or the standard library that nothing outside can be blamed for.
+impl<E: std::error::Error> From<E> for Fault {
+    fn from(error: E) -> Self {
+        Self::Broken(error.to_string())
+    }
+}
+
+fn main() -> ExitCode {
+    let result = Args::read(std::env::args_os().skip(1)).and_then(|command| match command {
+        Command::Help => {
+            println!("{}", args::USAGE);
+            Ok(())
+        }
+        Command::Replay(args) => replay(&args),
+    });
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(Fault::Usage(problem)) => {
+            eprintln!("replay: {problem}\n\n{}", args::USAGE);
+            ExitCode::from(2)
+        }
+        Err(Fault::Input(problem)) => {
+            eprintln!("replay: {problem}");
+            ExitCode::from(2)
+        }
+        Err(Fault::Broken(problem)) => {
+            eprintln!("replay: {problem}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn replay(args: &Args) -> Result<(), Fault> {
+    let rows = trace::read(&args.trace, args.kind)?;
+    let table = read_file(&args.prices)?;
+    let price = Price::read(&table, &args.prices, &args.model)?;
+    let prices = import(&table, args, &price)?;
+    let tasks = tasks(&rows, &price, args)?;
+    let mut books = Books::open(&tasks, args)?;
+
+    let ledger: Arc<dyn Ledger> =
+        if args.self_test { Arc::new(later::ChargeLater::new()) } else { Arc::new(MemoryLedger::new()) };
+    // Long enough that no hold expires should the machine be suspended while it is open.
+    let policy = Policy::new().with_lifetime(Duration::from_secs(24 * 60 * 60));
+    let guard = Guard::builder(ledger, prices).policy(policy).build()?;
+    let accounts = open_accounts(&guard, &books)?;
+
+    let run = run::run(&guard, &accounts, &tasks, args)?;
+
+    books.enter(&tasks, &run.outcomes, &price)?;
+    for (index, account) in accounts.iter().enumerate() {
+        let balance = wait(guard.balance(account))?;
+        books.compare(index, &balance)?;
+    }
+    let report = books.report(price.unit(), run.elapsed)?;
+    let text = if args.json { report.json()? } else { report.table(args, price.unit()) };
+    println!("{text}");
+    books.check_promises(price.unit())
+}
+
+pub(crate) fn read_file(path: &Path) -> Result<String, Fault> {
+    std::fs::read_to_string(path)
+        .map_err(|error| Fault::Input(format!("cannot read {}: {error}", path.display())))
+}
+
+/// The guard's prices, read by the library.
+fn import(table: &str, args: &Args, price: &Price) -> Result<PriceBook, Fault> {
+    let path = args.prices.display();
+    let import = PriceBook::from_litellm(table, price.unit())
+        .map_err(|error| Fault::Input(format!("cannot use {path}: {error}")))?;
+    if !import.book.contains(&args.model) {
+        return Err(Fault::Input(format!("{path} states no usable price for the model {:?}", args.model)));
+    }
+    Ok(import.book)
+}
+
+/// What each request is, whose, and what it costs.
+fn tasks(rows: &[Row], price: &Price, args: &Args) -> Result<Vec<Task>, Fault> {
+    let too_much = |row: &Row| {
+        let (path, line) = (args.trace.display(), row.line);
+        Fault::Input(format!("{path}, line {line}: the request costs more than can be counted"))
+    };
+    rows.iter()
+        .enumerate()
+        .map(|(index, row)| {
+            // A client's requests all go to one account; where the trace names none, accounts take turns.
+            let owner = row.client.unwrap_or(index as u64) % args.accounts as u64;
+            let cost = price.charge(row.input, row.output).ok_or_else(|| too_much(row))?;
+            let ceiling = price.ceiling(row.input, args.max_output).ok_or_else(|| too_much(row))?;
+            let account = usize::try_from(owner)?;
+            Ok(Task { account, input: row.input, output: row.output, cost, ceiling })
+        })
+        .collect()
+}
+
+/// Pays each account's credit in.
+fn open_accounts(guard: &Guard, books: &Books) -> Result<Vec<AccountId>, Fault> {
+    let mut accounts = Vec::new();
+    for (index, prepaid) in books.prepaid().enumerate() {
+        let account = AccountId::new(format!("account-{index}"))?;
+        // A top-up of nothing is an error, and an account without one is simply empty.
+        if prepaid > 0 {
+            let key = "prepaid".parse()?;
+            let amount = guard.unit().minor(prepaid);
+            wait(guard.top_up(&account, key, amount))?;
+        }
+        accounts.push(account);
+    }
+    Ok(accounts)
+}

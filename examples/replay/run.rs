@@ -1,0 +1,144 @@
+//! Running the requests through the guard.
+
+use std::collections::VecDeque;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use billing_guard::{AccountId, Error, Guard, Hold, Job, Usage, wait};
+
+use crate::Fault;
+use crate::args::Args;
+
+/// How many holds each thread keeps open: between the hold of a request and its capture come those of others, on
+/// the same thread already.
+const IN_FLIGHT: usize = 8;
+
+const INPUT: &str = "input_tokens";
+const OUTPUT: &str = "output_tokens";
+
+/// One request, priced by the replay's own books.
+pub(crate) struct Task {
+    pub(crate) account: usize,
+    pub(crate) input: u64,
+    pub(crate) output: u64,
+    /// Its true cost, when all of it is delivered.
+    pub(crate) cost: i64,
+    /// What it should be held for.
+    pub(crate) ceiling: i64,
+}
+
+/// What became of one request. Amounts in steps.
+pub(crate) enum Outcome {
+    Refused {
+        /// What could have been held at that moment.
+        spendable: i64,
+    },
+    Ran {
+        hold: i64,
+        /// Output tokens.
+        delivered: u64,
+        charged: i64,
+        uncollected: i64,
+    },
+}
+
+pub(crate) struct Run {
+    /// With each request's number, in no particular order.
+    pub(crate) outcomes: Vec<(usize, Outcome)>,
+    pub(crate) elapsed: Duration,
+}
+
+struct Flight {
+    number: usize,
+    hold: Hold,
+    delivered: u64,
+}
+
+/// Runs all tasks, in their order as far as several threads keep one.
+pub(crate) fn run(guard: &Guard, accounts: &[AccountId], tasks: &[Task], args: &Args) -> Result<Run, Fault> {
+    let next = AtomicUsize::new(0);
+    let worker = Worker { guard, accounts, tasks, args, next: &next };
+    let started = Instant::now();
+    let results: Vec<_> = thread::scope(|scope| {
+        let threads: Vec<_> = (0..args.threads).map(|_| scope.spawn(|| worker.work())).collect();
+        threads.into_iter().map(thread::ScopedJoinHandle::join).collect()
+    });
+    let elapsed = started.elapsed();
+    let mut outcomes = Vec::with_capacity(tasks.len());
+    for result in results {
+        outcomes.extend(result.map_err(|_| Fault::Broken("a thread panicked".into()))??);
+    }
+    Ok(Run { outcomes, elapsed })
+}
+
+struct Worker<'a> {
+    guard: &'a Guard,
+    accounts: &'a [AccountId],
+    tasks: &'a [Task],
+    args: &'a Args,
+    next: &'a AtomicUsize,
+}
+
+impl Worker<'_> {
+    fn work(&self) -> Result<Vec<(usize, Outcome)>, Fault> {
+        let mut outcomes = Vec::new();
+        let mut flights = VecDeque::with_capacity(IN_FLIGHT);
+        loop {
+            let number = self.next.fetch_add(1, Ordering::Relaxed);
+            let Some(task) = self.tasks.get(number) else { break };
+            let job = Job::new(self.args.model.clone())
+                .exact(INPUT, task.input)
+                .at_most(OUTPUT, self.args.max_output);
+            match wait(self.guard.hold(&self.accounts[task.account], job)) {
+                Ok(hold) => {
+                    let delivered = self.deliver(task, &hold);
+                    flights.push_back(Flight { number, hold, delivered });
+                }
+                Err(Error::InsufficientBalance(short)) => {
+                    let spendable = short.shortfall().spendable().minor();
+                    outcomes.push((number, Outcome::Refused { spendable }));
+                }
+                Err(error) => return Err(failed(number, &error)),
+            }
+            if flights.len() == IN_FLIGHT
+                && let Some(flight) = flights.pop_front()
+            {
+                outcomes.push(self.land(flight)?);
+            }
+        }
+        for flight in flights {
+            outcomes.push(self.land(flight)?);
+        }
+        Ok(outcomes)
+    }
+
+    /// How many output tokens the customer gets. Without `--cut`, as many as the request had in the trace, however
+    /// few are held for it.
+    fn deliver(&self, task: &Task, hold: &Hold) -> u64 {
+        if !self.args.cut {
+            return task.output;
+        }
+        let covered = hold.covers(OUTPUT);
+        // `covers` counts whole units. Did it not, nothing would be the safe answer.
+        if covered.places() == 0 { task.output.min(covered.digits()) } else { 0 }
+    }
+
+    fn land(&self, mut flight: Flight) -> Result<(usize, Outcome), Fault> {
+        let Flight { number, delivered, .. } = flight;
+        let usage = Usage::new().with(INPUT, self.tasks[number].input).with(OUTPUT, delivered);
+        let receipt = wait(flight.hold.capture(&usage)).map_err(|error| failed(number, &error))?;
+        let outcome = Outcome::Ran {
+            hold: flight.hold.amount().minor(),
+            delivered,
+            charged: receipt.charged().minor(),
+            uncollected: receipt.uncollected().minor(),
+        };
+        Ok((number, outcome))
+    }
+}
+
+/// Unlike a client, who runs the replay may see everything.
+fn failed(number: usize, error: &Error) -> Fault {
+    Fault::Broken(format!("request {number}: {error} {:?}", error.log_fields()))
+}

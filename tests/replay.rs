@@ -1,0 +1,544 @@
+//! The replay example, run as a user runs it.
+//!
+//! `cargo test` builds the examples too, into the folder beside that of this test's own executable, and that is where
+//! the example is looked for. With `--test` or `--all-targets` cargo builds none that can be run: then this test does.
+//!
+//! The last test replays the real traces, from the folder named by the environment variable `BILLING_GUARD_DATA`.
+//! Without it that test says that it was skipped.
+
+use std::cmp::Ordering;
+use std::error::Error;
+use std::ffi::OsStr;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+use std::sync::OnceLock;
+
+use billing_guard::{Amount, Unit};
+use serde_json::Value;
+
+type Result<T = ()> = std::result::Result<T, Box<dyn Error>>;
+
+/// The shape of the real table, with prices that are easy to compute by hand and one that no unit can count.
+const PRICES: &str = r#"{
+    "sample_spec": { "input_cost_per_token": 0.0, "output_cost_per_token": 0.0 },
+    "plain": { "input_cost_per_token": 2.5e-06, "output_cost_per_token": 1e-05, "mode": "chat" },
+    "odd": { "input_cost_per_token": 4.5000000000000003e-07, "output_cost_per_token": 0.0000017 },
+    "per-call": { "input_cost_per_request": 0.005, "input_cost_per_token": 0, "output_cost_per_token": 1e-05 },
+    "embedding": { "input_cost_per_token": 1e-07, "output_cost_per_token": null },
+    "images": { "input_cost_per_image": 0.04 }
+}"#;
+
+/// What a report has, in this order.
+const FIELDS: [&str; 15] = [
+    "requests",
+    "admitted",
+    "refused",
+    "false_refusals",
+    "overspend",
+    "uncollected",
+    "bound",
+    "cut",
+    "cut_tokens",
+    "charged",
+    "prepaid",
+    "coverage",
+    "over_hold_ratio",
+    "elapsed_s",
+    "cycles_per_s",
+];
+
+const KINDS: [&str; 4] = ["azure", "mooncake", "servegen", "vidur"];
+
+fn example() -> std::result::Result<&'static Path, String> {
+    static PATH: OnceLock<std::result::Result<PathBuf, String>> = OnceLock::new();
+    let path = PATH.get_or_init(|| {
+        let own = std::env::current_exe().map_err(|error| error.to_string())?;
+        let folder = own.parent().and_then(Path::parent).ok_or("the test's executable is in no folder")?;
+        let path = folder.join("examples").join(format!("replay{}", std::env::consts::EXE_SUFFIX));
+        if !is_current(&path) {
+            build(folder)?;
+        }
+        Ok(path)
+    });
+    path.as_deref().map_err(Clone::clone)
+}
+
+/// Whether it was built, and after the last change of the files that cargo says it was built from.
+fn is_current(path: &Path) -> bool {
+    let changed = |path: &Path| std::fs::metadata(path).and_then(|data| data.modified()).ok();
+    let Ok(sources) = std::fs::read_to_string(path.with_extension("d")) else { return false };
+    let Some((_, sources)) = sources.split_once(": ") else { return false };
+    let built = changed(path);
+    // A space in a path is written with a backslash, and such a path is not found: then it is built again.
+    built.is_some()
+        && sources
+            .split_whitespace()
+            .all(|source| changed(Path::new(source)).is_some_and(|at| Some(at) <= built))
+}
+
+/// Builds the example into the folder of a profile, where this test was built.
+fn build(folder: &Path) -> std::result::Result<(), String> {
+    let target = folder.parent().ok_or("the folder of the profile is in no folder")?;
+    let profile = match folder.file_name().and_then(OsStr::to_str) {
+        Some("debug") | None => "dev",
+        Some(name) => name,
+    };
+    let mut cargo = Command::new(env!("CARGO"));
+    cargo.current_dir(env!("CARGO_MANIFEST_DIR"));
+    cargo.args(["build", "--example", "replay", "--profile", profile, "--target-dir"]).arg(target);
+    let output = cargo.output().map_err(|error| error.to_string())?;
+    if output.status.success() { Ok(()) } else { Err(String::from_utf8_lossy(&output.stderr).into_owned()) }
+}
+
+fn replay(args: impl IntoIterator<Item = impl AsRef<OsStr>>) -> Result<Output> {
+    Ok(Command::new(example()?).args(args).output()?)
+}
+
+/// A folder of its own for a test, gone when it ends.
+struct Folder(PathBuf);
+
+impl Folder {
+    fn new(test: &str) -> Result<Self> {
+        let name = format!("replay-{test}-{}", std::process::id());
+        let folder = Self(Path::new(env!("CARGO_TARGET_TMPDIR")).join(name));
+        std::fs::create_dir_all(&folder.0)?;
+        folder.file("prices.json", PRICES)?;
+        Ok(folder)
+    }
+
+    fn file(&self, name: &str, text: &str) -> Result<PathBuf> {
+        let path = self.0.join(name);
+        std::fs::write(&path, text)?;
+        Ok(path)
+    }
+
+    /// A trace of this kind with these requests: client, input tokens, output tokens.
+    fn trace(&self, kind: &str, requests: &[(u64, u64, u64)]) -> Result<PathBuf> {
+        let mut text = match kind {
+            "azure" => "TIMESTAMP,ContextTokens,GeneratedTokens\n".to_owned(),
+            "servegen" => "t_s,client,input_tokens,output_tokens\n".to_owned(),
+            "vidur" => "num_prefill_tokens,num_decode_tokens,num_total_tokens,pd_ratio\n".to_owned(),
+            _ => String::new(),
+        };
+        for (client, input, output) in requests {
+            text += &match kind {
+                "azure" => format!("2023-11-16 18:15:46.6805900,{input},{output}\n"),
+                "servegen" => format!("0.15,{client},{input},{output}\n"),
+                "vidur" => format!("{input},{output},{},1.5\n", input + output),
+                _ => format!(
+                    "{{\"timestamp\": 0, \"input_length\": {input}, \"output_length\": {output}, \"hash_ids\": [1]}}\n"
+                ),
+            };
+        }
+        self.file(&format!("{kind}.trace"), &text)
+    }
+
+    /// Runs with the folder's prices.
+    fn run(&self, trace: &Path, model: &str, more: &[&str]) -> Result<Output> {
+        let prices = self.0.join("prices.json");
+        let mut args: Vec<&OsStr> = vec![
+            "--trace".as_ref(),
+            trace.as_os_str(),
+            "--prices".as_ref(),
+            prices.as_os_str(),
+            "--model".as_ref(),
+            model.as_ref(),
+        ];
+        args.extend(more.iter().map(|arg| OsStr::new(*arg)));
+        replay(args)
+    }
+
+    /// The report of a run that must succeed.
+    fn report(&self, trace: &Path, model: &str, more: &[&str]) -> Result<Report> {
+        let more: Vec<_> = more.iter().copied().chain(["--json"]).collect();
+        Report::of(&self.run(trace, model, &more)?)
+    }
+}
+
+impl Drop for Folder {
+    fn drop(&mut self) {
+        // Left behind, it is in the build's own folder for such things and disturbs nobody.
+        let _ = std::fs::remove_dir_all(&self.0);
+    }
+}
+
+#[derive(Debug)]
+struct Report(Value);
+
+impl Report {
+    fn of(output: &Output) -> Result<Self> {
+        let (out, err) = (String::from_utf8(output.stdout.clone())?, String::from_utf8_lossy(&output.stderr));
+        assert!(output.status.success(), "{}: {out} {err}", output.status);
+        assert_eq!(err, "");
+        let positions: Vec<_> = FIELDS.iter().map(|field| out.find(&format!("\"{field}\":"))).collect();
+        assert!(positions.is_sorted() && positions.iter().all(Option::is_some), "{out}");
+        let value: Value = serde_json::from_str(&out)?;
+        assert_eq!(value.as_object().map(serde_json::Map::len), Some(FIELDS.len()), "{out}");
+        Ok(Self(value))
+    }
+
+    fn count(&self, field: &str) -> Result<u64> {
+        Ok(self.0[field].as_u64().ok_or_else(|| format!("{field} is not a count: {self:?}"))?)
+    }
+
+    fn amount(&self, field: &str) -> Result<Amount> {
+        let text = self.0[field].as_str().ok_or_else(|| format!("{field} is not a text: {self:?}"))?;
+        Ok(Unit::new("USD", 12)?.amount(text)?)
+    }
+
+    fn is_at_most(&self, less: &str, more: &str) -> Result<bool> {
+        Ok(self.amount(less)?.checked_cmp(self.amount(more)?)? != Ordering::Greater)
+    }
+
+    /// What must be so however the threads ran. The example has compared its books with the ledger's by then.
+    fn check(&self, requests: u64, cut: bool) -> Result {
+        assert_eq!(self.count("requests")?, requests, "{self:?}");
+        assert_eq!(self.count("admitted")? + self.count("refused")?, requests, "{self:?}");
+        assert!(self.count("false_refusals")? <= self.count("refused")?, "{self:?}");
+        assert!(self.is_at_most("charged", "prepaid")?, "{self:?}");
+        assert!(self.is_at_most("overspend", "bound")?, "{self:?}");
+        assert!(self.is_at_most("uncollected", "bound")?, "{self:?}");
+        if cut {
+            assert!(self.amount("overspend")?.is_zero(), "{self:?}");
+            assert!(self.amount("uncollected")?.is_zero(), "{self:?}");
+        } else {
+            assert_eq!((self.count("cut")?, self.count("cut_tokens")?), (0, 0), "{self:?}");
+        }
+        Ok(())
+    }
+
+    fn assert_fields(&self, wanted: &Value) {
+        for (field, value) in wanted.as_object().into_iter().flatten() {
+            assert_eq!(self.0[field], *value, "{field} of {self:?}");
+        }
+    }
+}
+
+/// Each costs 0.0035 with the model `plain`: 0.0025 for its input, 0.001 for its output.
+const FOUR: [(u64, u64, u64); 4] = [(1, 1_000, 100); 4];
+
+/// Requests of many sizes, the same in every run; about one in six has more output than 400 tokens.
+fn many(count: u64) -> Vec<(u64, u64, u64)> {
+    let mut state = 7_u64;
+    let mut next = |below: u64| {
+        state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        (state >> 33) % below
+    };
+    (0..count).map(|_| (next(12), next(3_000), next(480))).collect()
+}
+
+#[test]
+fn the_figures_are_those_computed_by_hand() -> Result {
+    let folder = Folder::new("hand")?;
+    let trace = folder.trace("azure", &FOUR)?;
+    // One thread, which holds all four before it captures the first.
+    for (more, wanted) in [
+        // Held exactly: half of the money pays for half of the work.
+        (
+            "--max-output 100",
+            serde_json::json!({ "admitted": 2, "refused": 2, "false_refusals": 0, "overspend": "0",
+                "uncollected": "0", "bound": "0", "charged": "0.007", "prepaid": "0.007",
+                "coverage": 1.0, "over_hold_ratio": 1.0 }),
+        ),
+        // Held too generously, at 0.005: two holds leave 0.004, and 0.0035 would have done.
+        (
+            "--max-output 250 --prepaid-share 1",
+            serde_json::json!({ "admitted": 2, "refused": 2, "false_refusals": 2, "charged": "0.007",
+                "prepaid": "0.014", "over_hold_ratio": 1.428571 }),
+        ),
+        // Held too tightly, at 0.003, and 0.0003 are left to pay for what is beyond the two holds, 0.001.
+        (
+            "--max-output 50 --prepaid-share 0.45",
+            serde_json::json!({ "admitted": 2, "refused": 2, "overspend": "0.0007", "uncollected": "0.0007",
+                "bound": "0.001", "charged": "0.0063", "prepaid": "0.0063", "coverage": 0.0,
+                "over_hold_ratio": 0.857143 }),
+        ),
+        // The same, cut.
+        (
+            "--max-output 50 --prepaid-share 0.45 --cut",
+            serde_json::json!({ "admitted": 2, "refused": 2, "overspend": "0", "uncollected": "0",
+                "bound": "0.001", "cut": 2, "cut_tokens": 100, "charged": "0.006", "prepaid": "0.0063" }),
+        ),
+        // Nobody has anything.
+        (
+            "--prepaid-share 0",
+            serde_json::json!({ "admitted": 0, "refused": 4, "false_refusals": 0, "charged": "0",
+                "prepaid": "0", "coverage": null, "over_hold_ratio": null, "cycles_per_s": 0.0 }),
+        ),
+        // Four accounts in turns, each with what half a request costs.
+        ("--accounts 4", serde_json::json!({ "admitted": 0, "refused": 4, "prepaid": "0.007" })),
+        // Looking first and charging later, everyone finds the balance there.
+        (
+            "--max-output 100 --self-test",
+            serde_json::json!({ "admitted": 4, "refused": 0, "overspend": "0.007", "bound": "0",
+                "charged": "0.014", "prepaid": "0.007" }),
+        ),
+    ] {
+        let mut more: Vec<_> = more.split(' ').chain(["--threads", "1"]).collect();
+        if !more.contains(&"--accounts") {
+            more.extend(["--accounts", "1"]);
+        }
+        let report = folder.report(&trace, "plain", &more)?;
+        println!("{more:?}");
+        assert_eq!(report.count("requests")?, 4);
+        report.assert_fields(&wanted);
+    }
+    Ok(())
+}
+
+#[test]
+fn every_kind_of_trace_is_read_named_or_not() -> Result {
+    let folder = Folder::new("kinds")?;
+    for kind in KINDS {
+        let trace = folder.trace(kind, &FOUR)?;
+        for named in [&[][..], &["--trace-kind", kind]] {
+            let more = [&["--max-output", "100", "--accounts", "1"], named].concat();
+            let report = folder.report(&trace, "plain", &more)?;
+            report.check(4, false)?;
+            report.assert_fields(&serde_json::json!({ "admitted": 2, "prepaid": "0.007" }));
+        }
+    }
+    // Only the columns that are needed, in another order, with the line ends of another system.
+    let trace = folder.file("few.csv", "num_decode_tokens,num_prefill_tokens\r\n100,1000\r\n\r\n")?;
+    folder
+        .report(&trace, "plain", &["--prepaid-share", "1", "--max-output", "100"])?
+        .assert_fields(&serde_json::json!({ "requests": 1, "charged": "0.0035" }));
+    // A client's requests go to one account: 1 and 3 share the second of two.
+    let trace = folder.trace("servegen", &[(1, 1_000, 100), (3, 1_000, 100)])?;
+    folder
+        .report(&trace, "plain", &["--accounts", "2", "--max-output", "100"])?
+        .assert_fields(&serde_json::json!({ "admitted": 1, "refused": 1 }));
+    Ok(())
+}
+
+#[test]
+fn the_promises_hold_from_any_number_of_threads() -> Result {
+    let folder = Folder::new("promises")?;
+    let requests = many(3_000);
+    for kind in KINDS {
+        let trace = folder.trace(kind, &requests)?;
+        for threads in ["1", "2", "8"] {
+            let common = ["--threads", threads, "--accounts", "5", "--max-output", "400"];
+            folder.report(&trace, "plain", &common)?.check(3_000, false)?;
+            folder.report(&trace, "plain", &[&common[..], &["--cut"]].concat())?.check(3_000, true)?;
+            // However the threads run: an account that is prepaid for less than its work is let below zero by
+            // whichever request comes last.
+            let broken = folder.report(&trace, "plain", &[&common[..], &["--self-test"]].concat())?;
+            assert!(!broken.is_at_most("overspend", "uncollected")?, "{broken:?}");
+        }
+    }
+    Ok(())
+}
+
+#[test]
+fn prices_too_fine_for_any_unit_and_prices_per_request_add_up_too() -> Result {
+    let folder = Folder::new("odd")?;
+    let trace = folder.trace("azure", &many(500))?;
+    for model in ["odd", "per-call"] {
+        let common = ["--max-output", "400", "--accounts", "3"];
+        folder.report(&trace, model, &common)?.check(500, false)?;
+        folder.report(&trace, model, &[&common[..], &["--cut"]].concat())?.check(500, true)?;
+    }
+    // 0.005 for the request, and 0.001 for its output.
+    let trace = folder.trace("azure", &[(0, 7, 100)])?;
+    folder
+        .report(&trace, "per-call", &["--prepaid-share", "1", "--max-output", "100"])?
+        .assert_fields(&serde_json::json!({ "charged": "0.006" }));
+    // 1,000 at 4.5000000000000003e-07 and 100 at 1.7e-06, rounded down to a millionth of a millionth.
+    let trace = folder.trace("azure", &[(0, 1_000, 100)])?;
+    folder
+        .report(&trace, "odd", &["--prepaid-share", "1.01", "--max-output", "100"])?
+        .assert_fields(&serde_json::json!({ "charged": "0.00062" }));
+    Ok(())
+}
+
+#[test]
+fn the_table_says_the_same() -> Result {
+    let folder = Folder::new("table")?;
+    let trace = folder.trace("vidur", &FOUR)?;
+    let more = ["--max-output", "50", "--accounts", "1", "--threads", "1", "--prepaid-share", "0.45"];
+    let output = folder.run(&trace, "plain", &more)?;
+    assert!(output.status.success());
+    let table = String::from_utf8(output.stdout)?;
+    assert_eq!(table.lines().count(), 1 + FIELDS.len(), "{table}");
+    let value = |name: &str| table.lines().find_map(|line| Some(line.trim().strip_prefix(name)?.trim()));
+    for (name, wanted) in [
+        ("requests", "4"),
+        ("admitted", "2"),
+        ("overspend", "0.0007 USD"),
+        ("bound", "0.001 USD"),
+        ("charged", "0.0063 USD"),
+        ("coverage", "0"),
+    ] {
+        assert_eq!(value(name), Some(wanted), "{name}: {table}");
+    }
+    Ok(())
+}
+
+#[test]
+fn a_self_test_that_finds_nothing_fails() -> Result {
+    let folder = Folder::new("nothing")?;
+    let trace = folder.trace("azure", &FOUR)?;
+    let output = folder.run(&trace, "plain", &["--self-test", "--prepaid-share", "1"])?;
+    assert_eq!(output.status.code(), Some(1));
+    let error = String::from_utf8(output.stderr)?;
+    assert!(error.contains("found no overspend"), "{error}");
+    Ok(())
+}
+
+/// Runs what must be refused with exit code 2, a message that has all of these in it, and nothing else.
+fn assert_refused(output: &Output, named: &[&str]) {
+    let error = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(2), "{error}");
+    assert!(output.stdout.is_empty(), "{output:?}");
+    for name in named {
+        assert!(error.contains(name), "{name} is not in: {error}");
+    }
+}
+
+#[test]
+fn a_wrong_file_is_named() -> Result {
+    let folder = Folder::new("files")?;
+    let azure = folder.trace("azure", &FOUR)?;
+    let missing = folder.0.join("no-such.csv");
+    assert_refused(&folder.run(&missing, "plain", &[])?, &["no-such.csv"]);
+    assert_refused(&folder.run(&folder.0, "plain", &[])?, &["cannot read", &folder.0.to_string_lossy()]);
+
+    for kind in KINDS {
+        for other in KINDS {
+            let trace = folder.trace(kind, &FOUR)?;
+            let output = folder.run(&trace, "plain", &["--trace-kind", other])?;
+            if kind == other {
+                assert!(output.status.success());
+            } else {
+                assert_refused(&output, &[&format!("{kind}.trace"), &format!("not a trace of kind {other}")]);
+            }
+        }
+    }
+    let unknown = folder.file("unknown.csv", "when,tokens\n1,2\n")?;
+    assert_refused(&folder.run(&unknown, "plain", &[])?, &["unknown.csv", "known kind", "when,tokens"]);
+    for kind in KINDS {
+        let output = folder.run(&unknown, "plain", &["--trace-kind", kind])?;
+        assert_refused(&output, &["unknown.csv", kind, "when,tokens"]);
+    }
+
+    for (name, text, named) in [
+        ("empty.csv", "", "is empty"),
+        ("header.csv", "TIMESTAMP,ContextTokens,GeneratedTokens\n", "has no requests"),
+        ("short.csv", "TIMESTAMP,ContextTokens,GeneratedTokens\n1,2,3\n1,2\n", "line 3"),
+        ("long.csv", "TIMESTAMP,ContextTokens,GeneratedTokens\n1,2,3,4\n", "line 2"),
+        ("word.csv", "TIMESTAMP,ContextTokens,GeneratedTokens\n1,many,3\n", "ContextTokens"),
+        ("minus.csv", "TIMESTAMP,ContextTokens,GeneratedTokens\n1,2,-3\n", "GeneratedTokens"),
+        ("half.csv", "num_prefill_tokens,num_decode_tokens\n\n2,1.5\n", "line 3: num_decode_tokens"),
+        ("client.csv", "t_s,client,input_tokens,output_tokens\n0,x,1,1\n", "line 2: client"),
+        ("cut.jsonl", "{\"input_length\": 1, \"output_length\": 1}\n{\"input_len", "line 2"),
+        ("field.jsonl", "{\"input_length\": 1, \"output_tokens\": 1}\n", "output_length"),
+        ("much.csv", "TIMESTAMP,ContextTokens,GeneratedTokens\n1,18446744073709551615,1\n", "line 2"),
+    ] {
+        let trace = folder.file(name, text)?;
+        assert_refused(&folder.run(&trace, "plain", &[])?, &[name, named]);
+    }
+
+    for (model, named) in [
+        ("unheard-of", "unheard-of"),
+        ("sample_spec", "sample_spec"),
+        ("embedding", "output_cost_per_token"),
+        ("images", "input_cost_per_token"),
+    ] {
+        assert_refused(&folder.run(&azure, model, &[])?, &["prices.json", model, named]);
+    }
+    for (text, named) in [
+        ("{", "not a price table"),
+        ("[1]", "not a price table"),
+        (r#"{ "plain": 3 }"#, "plain"),
+        (
+            r#"{ "plain": { "input_cost_per_token": -1, "output_cost_per_token": 1 } }"#,
+            "input_cost_per_token",
+        ),
+        (
+            r#"{ "plain": { "input_cost_per_token": "1", "output_cost_per_token": 1 } }"#,
+            "input_cost_per_token",
+        ),
+        (
+            r#"{ "other": { "input_cost_per_image": -1 },
+                 "plain": { "input_cost_per_token": 1, "output_cost_per_token": 1 } }"#,
+            "other",
+        ),
+    ] {
+        folder.file("prices.json", text)?;
+        assert_refused(&folder.run(&azure, "plain", &[])?, &["prices.json", named]);
+    }
+    std::fs::remove_file(folder.0.join("prices.json"))?;
+    assert_refused(&folder.run(&azure, "plain", &[])?, &["cannot read", "prices.json"]);
+    Ok(())
+}
+
+#[test]
+fn a_wrong_argument_is_named_and_the_usage_shown() -> Result {
+    let files = ["--trace", "a.csv", "--prices", "p.json", "--model", "m"];
+    for (more, named) in [
+        (&["--frobnicate"][..], "--frobnicate"),
+        (&["loose"], "loose"),
+        (&["--accounts"], "--accounts"),
+        (&["--accounts", "0"], "--accounts"),
+        (&["--accounts", "many"], "many"),
+        (&["--threads", "0"], "--threads"),
+        (&["--threads", "1025"], "1025"),
+        (&["--max-output", "-1"], "--max-output"),
+        (&["--max-output", "4294967296"], "4294967296"),
+        (&["--prepaid-share", "-0.5"], "-0.5"),
+        (&["--prepaid-share", "half"], "half"),
+        (&["--prepaid-share", "1000.1"], "1000.1"),
+        (&["--prepaid-share", "1."], "--prepaid-share"),
+        (&["--prepaid-share", "0.1234567891"], "--prepaid-share"),
+        (&["--trace-kind", "parquet"], "parquet"),
+        (&["--json", "--json"], "--json is given twice"),
+    ] {
+        assert_refused(&replay(files.iter().chain(more))?, &[named, "Usage: replay"]);
+    }
+    for left_out in [0, 2, 4] {
+        let rest = files.iter().enumerate().filter(|(index, _)| index / 2 != left_out / 2);
+        let output = replay(rest.map(|(_, arg)| *arg))?;
+        assert_refused(&output, &[&format!("{} is missing", files[left_out])]);
+    }
+    let help = replay(["--help"])?;
+    assert!(help.status.success());
+    let text = String::from_utf8(help.stdout)?;
+    assert!(text.starts_with("Usage: replay") && text.contains("--self-test"), "{text}");
+    Ok(())
+}
+
+#[test]
+fn the_promises_hold_on_the_real_traces() -> Result {
+    let Some(data) = std::env::var_os("BILLING_GUARD_DATA") else {
+        println!("skipped: set BILLING_GUARD_DATA to a folder with the traces and litellm_prices.json");
+        return Ok(());
+    };
+    let data = Path::new(&data);
+    let prices = data.join("litellm_prices.json");
+    for (name, requests) in [
+        ("azure2023_conv.csv", 19_366),
+        ("azure2023_code.csv", 8_819),
+        ("mooncake_fast25_conversation.jsonl", 12_031),
+        ("servegen_r1_24h.csv", 41_613),
+        ("servegen_msmall_24h.csv", 43_011),
+        ("vidur_arxiv_summarization.csv", 28_257),
+    ] {
+        let trace = data.join(name);
+        let run = |more: &[&str]| -> Result<Report> {
+            let files =
+                [OsStr::new("--trace"), trace.as_os_str(), OsStr::new("--prices"), prices.as_os_str()];
+            let more = more.iter().copied().chain(["--model", "gpt-4o", "--threads", "4", "--json"]);
+            let output = replay(files.into_iter().chain(more.map(OsStr::new)))?;
+            println!("{name} {}", String::from_utf8_lossy(&output.stdout).trim());
+            Report::of(&output)
+        };
+        run(&[])?.check(requests, false)?;
+        run(&["--cut"])?.check(requests, true)?;
+        // Held for less than the work takes, so that there is something to cut and something beyond the holds.
+        run(&["--max-output", "64"])?.check(requests, false)?;
+        run(&["--max-output", "64", "--cut"])?.check(requests, true)?;
+        assert!(!run(&["--self-test"])?.amount("overspend")?.is_zero(), "{name}");
+    }
+    Ok(())
+}
