@@ -88,6 +88,12 @@ impl InsufficientBalance {
         self.shortfall.available()
     }
 
+    /// What could have been held or charged instead: available plus debt limit, not below zero.
+    #[must_use]
+    pub fn spendable(&self) -> Amount {
+        self.shortfall.spendable()
+    }
+
     /// How much more there would have to be.
     #[must_use]
     pub fn missing(&self) -> Amount {

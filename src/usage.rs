@@ -58,6 +58,12 @@ impl Quantity {
         self.places
     }
 
+    /// The whole number in it; what stands behind the point is left out.
+    #[must_use]
+    pub fn whole(self) -> u64 {
+        self.digits.checked_div(10_u64.saturating_pow(u32::from(self.places))).unwrap_or(0)
+    }
+
     /// Whether this is none.
     #[must_use]
     pub const fn is_zero(self) -> bool {
@@ -332,6 +338,7 @@ mod tests {
         }
         assert_eq!("18446744073709551615".parse::<Quantity>().unwrap(), Quantity::MAX);
         assert_eq!("1.500000000000".parse::<Quantity>().unwrap().to_string(), "1.5");
+        assert_eq!("120.75".parse::<Quantity>().unwrap().whole(), 120);
         assert_eq!("0.000000001".parse::<Quantity>().unwrap().digits(), 1);
     }
 
