@@ -1,0 +1,90 @@
+//! Runs the service on a port of this machine. Settings come from the environment; see the README.
+#![deny(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
+
+use std::error::Error;
+use std::net::Ipv4Addr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use billing_guard::{AccountId, MemoryLedger, Shape};
+use metered_query::auth::ApiKeys;
+use metered_query::table::Table;
+use metered_query::webhook::WebhookSecret;
+use metered_query::{App, guard, router};
+use tokio::net::TcpListener;
+
+#[tokio::main]
+async fn main() -> Result<(), Box<dyn Error>> {
+    // In memory: balances go with the process. A real service takes a ledger that lasts.
+    let ledger = Arc::new(MemoryLedger::new());
+    let app = App {
+        guard: guard(ledger, shape(&optional("BILLING_SHAPE", "flat"))?)?,
+        keys: api_keys(&required("API_KEYS")?)?,
+        secret: WebhookSecret::new(required("WEBHOOK_SECRET")?),
+        table: Arc::new(Table::generate()),
+        page_delay: Duration::from_millis(optional("PAGE_DELAY_MS", "1").parse()?),
+    };
+    // Port 0 is any port that is free.
+    let port: u16 = std::env::args().nth(1).unwrap_or_else(|| optional("PORT", "8080")).parse()?;
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, port)).await?;
+    println!("listening on http://{}", listener.local_addr()?);
+    // Work that has begun is finished and charged before the process ends.
+    axum::serve(listener, router(app)).with_graceful_shutdown(asked_to_stop()).await?;
+    println!("stopped");
+    Ok(())
+}
+
+/// Ctrl-C, or SIGTERM where there is such a thing.
+async fn asked_to_stop() {
+    let interrupted = async {
+        if tokio::signal::ctrl_c().await.is_err() {
+            std::future::pending::<()>().await;
+        }
+    };
+    #[cfg(unix)]
+    let terminated = async {
+        match tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate()) {
+            Ok(mut signal) => signal.recv().await,
+            Err(_) => std::future::pending().await,
+        }
+    };
+    #[cfg(not(unix))]
+    let terminated = std::future::pending::<Option<()>>();
+    tokio::select! {
+        () = interrupted => {}
+        _ = terminated => {}
+    }
+}
+
+/// `<key>=<account>` for each key, with commas between them.
+fn api_keys(text: &str) -> Result<ApiKeys, Box<dyn Error>> {
+    let pair = |pair: &str| -> Result<_, Box<dyn Error>> {
+        let (key, account) = pair.split_once('=').ok_or("API_KEYS: expected <key>=<account>,...")?;
+        Ok((key.to_owned(), AccountId::new(account)?))
+    };
+    Ok(ApiKeys::new(text.split(',').map(pair).collect::<Result<Vec<_>, _>>()?))
+}
+
+/// What refusals look like.
+fn shape(name: &str) -> Result<Shape, Box<dyn Error>> {
+    Ok(match name {
+        "flat" => Shape::Flat,
+        "flat-with-error" => Shape::FlatWithError,
+        "error-object" => Shape::ErrorObject,
+        "error-string" => Shape::ErrorString,
+        "open-ai" => Shape::OpenAi,
+        "text" => Shape::Text,
+        other => return Err(format!("BILLING_SHAPE: there is no shape {other:?}").into()),
+    })
+}
+
+fn required(name: &str) -> Result<String, Box<dyn Error>> {
+    match std::env::var(name) {
+        Ok(value) if !value.is_empty() => Ok(value),
+        _ => Err(format!("{name} must be set; see the README").into()),
+    }
+}
+
+fn optional(name: &str, default: &str) -> String {
+    std::env::var(name).unwrap_or_else(|_| default.to_owned())
+}
