@@ -27,7 +27,7 @@ impl Timestamp {
         self.0
     }
 
-    /// This moment and so much later.
+    /// This moment and so much later, rounded up to a microsecond, so that nothing ends early.
     #[must_use]
     pub fn saturating_add(self, by: Duration) -> Self {
         Self(self.0.saturating_add(micros(by)))
@@ -41,7 +41,7 @@ impl Timestamp {
 }
 
 fn micros(duration: Duration) -> i64 {
-    i64::try_from(duration.as_micros()).unwrap_or(i64::MAX)
+    i64::try_from(duration.as_nanos().div_ceil(1_000)).unwrap_or(i64::MAX)
 }
 
 impl fmt::Display for Timestamp {
@@ -167,6 +167,13 @@ mod tests {
             assert_eq!(Timestamp::from_micros(micros).to_string(), text);
         }
         let _ = (Timestamp::MAX.to_string(), Timestamp::from_micros(i64::MIN).to_string());
+    }
+
+    #[test]
+    fn nothing_ends_early_for_being_measured_in_microseconds() {
+        let start = Timestamp::default();
+        assert_eq!(start.saturating_add(Duration::from_nanos(1_001)).as_micros(), 2);
+        assert_eq!(start.saturating_add(Duration::from_nanos(1_000)).as_micros(), 1);
     }
 
     #[test]

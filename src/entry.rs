@@ -38,13 +38,17 @@ impl EntryKind {
     }
 }
 
-/// Which of an account's two sets of idempotency keys a key belongs to.
+/// Which of an account's sets of idempotency keys a key belongs to. They are apart, so that a key which a customer
+/// chose for its work is never in the way of the payment provider's.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
 pub enum Operation {
     /// Holds.
     Hold,
-    /// Entries made in one step.
-    Post,
+    /// Charges in one step.
+    Charge,
+    /// Grants, top-ups, refunds and adjustments.
+    Credit,
 }
 
 /// The charge that a refund gives back.
@@ -94,7 +98,7 @@ impl Entry {
         &self.key
     }
 
-    /// Whether it came from a hold or was posted in one step.
+    /// Whether it came from a hold, or which kind of posting it was: the set that its key belongs to.
     #[must_use]
     pub const fn operation(&self) -> Operation {
         self.operation

@@ -15,7 +15,8 @@ use crate::entry::Entry;
 use crate::hold::HoldStatus;
 use crate::id::{AccountId, IdempotencyKey};
 use crate::ledger::future::LedgerFuture;
-use crate::ledger::request::{HoldRequest, PostKind, PostRequest};
+use crate::ledger::reply::Statement;
+use crate::ledger::request::{HoldRequest, PostKind, PostRequest, StatementRequest};
 use crate::ledger::{Ledger, LedgerExt};
 use crate::limits::Limits;
 use crate::notice;
@@ -199,6 +200,12 @@ impl Guard {
         &self.inner.ledger
     }
 
+    /// How errors are rendered.
+    #[must_use]
+    pub fn renderer(&self) -> &Renderer {
+        &self.inner.renderer
+    }
+
     /// The limits and choices the guard works by.
     #[must_use]
     pub fn policy(&self) -> &Policy {
@@ -229,7 +236,7 @@ impl Guard {
                     Err(Error::Duplicate { state: Box::new(applied.into_value()) })
                 }
                 Ok(applied) => Ok(applied),
-                Err(error) => Err(Error::from_ledger(error)),
+                Err(error) => Err(Error::from(error)),
             };
             match applied {
                 Ok(applied) => {
@@ -262,7 +269,7 @@ impl Guard {
                 let notices = notice::crossed(&applied, &inner.policy.low_balance);
                 Ok(Receipt { settled: applied.map(|entry| settled(&entry)), booked: true, notices })
             }
-            Err(error) => inner.observed(&account, Error::from_ledger(error)).map(|_| unbooked(amount)),
+            Err(error) => inner.observed(&account, Error::from(error)).map(|_| unbooked(amount)),
         })
     }
 
@@ -279,11 +286,16 @@ impl Guard {
         };
         self.inner.ledger.balance_of(account, self.unit()).map(move |answer| match answer {
             Ok(balance) => Ok(Quote::new(&estimate, balance, inner.debt_limit())),
-            Err(error) => Err(Error::from_ledger(error)),
+            Err(error) => Err(Error::from(error)),
         })
     }
 
-    /// Books credit that a customer bought, once for each key: use the payment provider's event id.
+    /// Books credit that a customer bought, once for each key of the account: use the payment provider's event id.
+    ///
+    /// Check what the provider sends first: an amount that is not more than nothing is taken for a mistake of the
+    /// host's, so it renders as a 500. Keys of credit are a set of their own; no key that a customer chose can be in the
+    /// way. Keys belong to an account, so the same event for another account would credit that one too: verify the
+    /// event's signature.
     ///
     /// # Errors
     /// [`Error::KeyConflict`] if the key came before with another amount, [`Error::WrongUnit`],
@@ -298,7 +310,7 @@ impl Guard {
             let error = Error::WrongUnit { expected: self.unit(), given: amount.unit() };
             return LedgerFuture::ready(Err(error));
         }
-        self.inner.ledger.top_up(account, key, amount).map(|answer| answer.map_err(Error::from_ledger))
+        self.inner.ledger.top_up(account, key, amount).map(|answer| answer.map_err(Error::from))
     }
 
     /// The balance, for showing.
@@ -307,7 +319,15 @@ impl Guard {
     /// [`Error::WrongUnit`], and the 503s.
     pub fn balance(&self, account: &AccountId) -> LedgerFuture<Balance, Error> {
         let balance = self.inner.ledger.balance_of(account, self.unit());
-        balance.map(|answer| answer.map_err(Error::from_ledger))
+        balance.map(|answer| answer.map_err(Error::from))
+    }
+
+    /// A page of the account's entries, for showing.
+    ///
+    /// # Errors
+    /// [`Error::Misconfigured`] for a limit that is not 1 to 1,000, and the 503s.
+    pub fn statement(&self, request: StatementRequest) -> LedgerFuture<Statement, Error> {
+        self.inner.ledger.statement(request).map(|answer| answer.map_err(Error::from))
     }
 }
 

@@ -8,6 +8,8 @@ mod parse;
 pub use parse::Recognized;
 
 use std::borrow::Cow;
+use std::fmt;
+use std::str::FromStr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -66,6 +68,19 @@ impl Shape {
     /// Every shape there is in this version.
     pub const ALL: &'static [Self] =
         &[Self::Flat, Self::FlatWithError, Self::ErrorObject, Self::ErrorString, Self::OpenAi, Self::Text];
+
+    /// Its name in settings: `flat`, `flat-with-error`, `error-object`, `error-string`, `open-ai`, `text`. Parses back.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Flat => "flat",
+            Self::FlatWithError => "flat-with-error",
+            Self::ErrorObject => "error-object",
+            Self::ErrorString => "error-string",
+            Self::OpenAi => "open-ai",
+            Self::Text => "text",
+        }
+    }
 
     const fn place(self) -> Place {
         match self {
@@ -418,10 +433,31 @@ impl Rendered {
     }
 }
 
+impl fmt::Display for Shape {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+impl FromStr for Shape {
+    type Err = RenderSettingError;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let named = Self::ALL.iter().find(|shape| shape.as_str() == text);
+        named.copied().ok_or_else(|| RenderSettingError::UnknownShape { text: quoted(text) })
+    }
+}
+
 /// Why a setting of a [`Renderer`] was not taken.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum RenderSettingError {
+    /// The text names no shape.
+    #[error("{text} is not a shape: expected flat, flat-with-error, error-object, error-string, open-ai or text")]
+    UnknownShape {
+        /// The text, quoted and shortened.
+        text: String,
+    },
     /// The text is no name or error code.
     #[error("{text} is not a name: expected 1 to 64 letters, digits and '_.-'")]
     InvalidName {
@@ -447,6 +483,15 @@ pub enum RenderSettingError {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_name_of_a_shape_reads_back() {
+        for shape in Shape::ALL {
+            assert_eq!(shape.to_string().parse(), Ok(*shape));
+        }
+        let error = "Flat\n".parse::<Shape>().unwrap_err().to_string();
+        assert!(error.starts_with(r#""Flat\n" is not a shape"#), "{error}");
+    }
 
     #[test]
     fn waits_are_whole_seconds_rounded_up() {

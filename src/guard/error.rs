@@ -137,7 +137,23 @@ impl Error {
         }
     }
 
-    pub(crate) fn from_ledger(error: LedgerError) -> Self {
+    pub(crate) fn from_price(error: &PriceError) -> Self {
+        match error {
+            PriceError::UnknownPrice { .. } | PriceError::UnpricedQuantity { .. } => {
+                Self::UnknownPrice { detail: error.to_string() }
+            }
+            _ => Self::InvalidJob { rule: "it cannot be priced", value: error.to_string() },
+        }
+    }
+
+    pub(crate) fn from_usage(error: &UsageError) -> Self {
+        Self::InvalidJob { rule: "a quantity is not valid", value: error.to_string() }
+    }
+}
+
+/// What a client gets for what a ledger answered, for requests that a host makes to the ledger itself.
+impl From<LedgerError> for Error {
+    fn from(error: LedgerError) -> Self {
         match error {
             LedgerError::Insufficient(short) => {
                 Self::InsufficientBalance(Box::new(InsufficientBalance::new(*short)))
@@ -154,18 +170,5 @@ impl Error {
             | LedgerError::BelowCaptured { .. } => Self::HoldLost(error),
             _ => Self::Misconfigured(error),
         }
-    }
-
-    pub(crate) fn from_price(error: &PriceError) -> Self {
-        match error {
-            PriceError::UnknownPrice { .. } | PriceError::UnpricedQuantity { .. } => {
-                Self::UnknownPrice { detail: error.to_string() }
-            }
-            _ => Self::InvalidJob { rule: "it cannot be priced", value: error.to_string() },
-        }
-    }
-
-    pub(crate) fn from_usage(error: &UsageError) -> Self {
-        Self::InvalidJob { rule: "a quantity is not valid", value: error.to_string() }
     }
 }

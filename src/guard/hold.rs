@@ -2,12 +2,14 @@
 
 use std::fmt;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use super::error::Error;
 use super::job::{Estimate, Job};
 use super::{Inner, unbooked};
 use crate::account::Applied;
 use crate::amount::Amount;
+use crate::error::LedgerError;
 use crate::hold::HoldState;
 use crate::id::{AccountId, IdempotencyKey};
 use crate::ledger::future::LedgerFuture;
@@ -45,10 +47,31 @@ enum Backing {
     Observed(Error),
 }
 
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Settlement {
-    Due,
-    Submitted,
+/// Whether a capture or void is on its way or done. Shared with the answer: one that says it was not applied, or not
+/// whether, makes the settlement due again, so that a handle dropped thereafter tries once more.
+#[derive(Clone)]
+struct Settlement(Arc<AtomicBool>);
+
+impl Settlement {
+    fn due() -> Self {
+        Self(Arc::new(AtomicBool::new(false)))
+    }
+
+    fn is_submitted(&self) -> bool {
+        self.0.load(Ordering::Acquire)
+    }
+
+    fn submit(&self) {
+        self.0.store(true, Ordering::Release);
+    }
+
+    /// Takes note of the ledger's answer.
+    fn answered<T>(&self, answer: Result<T, LedgerError>) -> Result<T, Error> {
+        if let Err(LedgerError::Unavailable { .. } | LedgerError::OutcomeUnknown { .. }) = &answer {
+            self.0.store(false, Ordering::Release);
+        }
+        answer.map_err(Error::from)
+    }
 }
 
 impl Hold {
@@ -69,7 +92,7 @@ impl Hold {
             ceiling: estimate.ceiling,
             recorded: Usage::new(),
             on_drop: job.on_drop,
-            settlement: Settlement::Due,
+            settlement: Settlement::due(),
             notices,
         }
     }
@@ -94,7 +117,7 @@ impl Hold {
             ceiling,
             recorded: Usage::new(),
             on_drop: job.on_drop,
-            settlement: Settlement::Due,
+            settlement: Settlement::due(),
             notices: Vec::new(),
         }
     }
@@ -179,31 +202,23 @@ impl Hold {
         &self.recorded
     }
 
-    /// Charges what the work used, in all, and frees the rest. On
-    /// [`Error::OutcomeUnknown`] or [`Error::Unavailable`] call it again: it charges once.
+    /// Charges what the work used, in all, and frees the rest. What was recorded before is replaced by it.
+    ///
+    /// On [`Error::OutcomeUnknown`] or [`Error::Unavailable`] call it again: it charges once. If the handle is dropped
+    /// instead, dropping tries once more.
     ///
     /// # Errors
     /// [`Error::UnknownPrice`] or [`Error::InvalidJob`] if the usage cannot be priced; then nothing was submitted. The
     /// 503s, [`Error::KeyConflict`] if it was captured before with another total, and [`Error::HoldLost`] if it is
     /// gone.
     pub fn capture(&mut self, usage: &Usage) -> LedgerFuture<Receipt, Error> {
-        let cost = match self.cost(usage) {
-            Ok(cost) => cost,
-            Err(error) => return LedgerFuture::ready(Err(error)),
-        };
-        self.settlement = Settlement::Submitted;
-        if self.observed().is_some() {
-            return LedgerFuture::ready(Ok(unbooked(cost)));
-        }
-        let guard = Arc::clone(&self.guard);
-        let captured = guard.ledger.capture(self.capture_request(cost));
-        captured.map(move |answer| match answer {
-            Ok(settled) => {
-                let notices = notice::crossed(&settled, &guard.policy.low_balance);
-                Ok(Receipt { settled, booked: true, notices })
+        match self.cost(usage) {
+            Ok(cost) => {
+                self.recorded.clone_from(usage);
+                self.settle(cost)
             }
-            Err(error) => Err(Error::from_ledger(error)),
-        })
+            Err(error) => LedgerFuture::ready(Err(error)),
+        }
     }
 
     /// Charges what was [recorded](Self::record), and frees the rest.
@@ -211,21 +226,44 @@ impl Hold {
     /// # Errors
     /// As [`capture`](Self::capture).
     pub fn capture_recorded(&mut self) -> LedgerFuture<Receipt, Error> {
-        self.capture(&self.recorded.clone())
+        match self.cost(&self.recorded) {
+            Ok(cost) => self.settle(cost),
+            Err(error) => LedgerFuture::ready(Err(error)),
+        }
     }
 
-    /// Gives the hold back without a charge: the work was not done.
+    /// Gives the hold back without a charge: the work was not done, and what was recorded is forgotten.
     ///
     /// # Errors
     /// The 503s, and [`Error::HoldLost`] if it was captured.
     pub fn void(&mut self) -> LedgerFuture<(), Error> {
-        self.settlement = Settlement::Submitted;
+        self.recorded = Usage::new();
+        // Should this fail and the handle be dropped, it is tried again and not charged.
+        self.on_drop = OnDrop::Settle;
         if self.observed().is_some() {
             return LedgerFuture::ready(Ok(()));
         }
+        self.settlement.submit();
+        let settlement = self.settlement.clone();
         let request = VoidRequest::new(self.account.clone(), self.key.clone());
         let voided = self.guard.ledger.void(request);
-        voided.map(|answer| answer.map(|_| ()).map_err(Error::from_ledger))
+        voided.map(move |answer| settlement.answered(answer).map(|_| ()))
+    }
+
+    fn settle(&mut self, cost: Amount) -> LedgerFuture<Receipt, Error> {
+        if self.observed().is_some() {
+            return LedgerFuture::ready(Ok(unbooked(cost)));
+        }
+        self.on_drop = OnDrop::Settle;
+        self.settlement.submit();
+        let settlement = self.settlement.clone();
+        let guard = Arc::clone(&self.guard);
+        let captured = guard.ledger.capture(self.capture_request(cost));
+        captured.map(move |answer| {
+            let settled = settlement.answered(answer)?;
+            let notices = notice::crossed(&settled, &guard.policy.low_balance);
+            Ok(Receipt { settled, booked: true, notices })
+        })
     }
 
     fn cost(&self, usage: &Usage) -> Result<Amount, Error> {
@@ -250,7 +288,7 @@ impl Hold {
 
 impl Drop for Hold {
     fn drop(&mut self) {
-        if self.settlement == Settlement::Submitted || self.observed().is_some() {
+        if self.settlement.is_submitted() || self.observed().is_some() {
             return;
         }
         // Submitted by the call; nobody is left to read the answers. Should the ledger not take them, the hold

@@ -33,6 +33,7 @@ pub struct Job {
     down_to: Usage,
     pub(crate) budget: Option<Amount>,
     pub(crate) lifetime: Option<Duration>,
+    content: Content,
     pub(crate) labels: Labels,
     pub(crate) on_drop: OnDrop,
 }
@@ -62,6 +63,7 @@ impl Job {
             down_to: Usage::new(),
             budget: None,
             lifetime: None,
+            content: Content::default(),
             labels: Labels::default(),
             on_drop: OnDrop::default(),
         }
@@ -109,6 +111,14 @@ impl Job {
     #[must_use]
     pub fn with_lifetime(mut self, lifetime: Duration) -> Self {
         self.lifetime = Some(lifetime);
+        self
+    }
+
+    /// Declares more of what the client sent than the price and the quantities, such as a hash of the body: a key
+    /// that is repeated with other content is a conflict, not a repetition. Up to 14 fields.
+    #[must_use]
+    pub fn with_content(mut self, content: Content) -> Self {
+        self.content = content;
         self
     }
 
@@ -177,6 +187,7 @@ impl Job {
             let least = if self.down_to.mentions(name) { self.down_to.get(name) } else { most };
             fields.push((format!("at_most.{name}"), format!("{least}..{most}")));
         }
+        fields.extend(self.content.iter().map(|(name, value)| (format!("content.{name}"), value.to_owned())));
         Content::new(fields).map_err(|error| invalid("the job cannot be declared", &error.to_string()))
     }
 

@@ -255,6 +255,15 @@ pub enum PostKind {
 }
 
 impl PostKind {
+    /// The set of keys that its key belongs to.
+    #[must_use]
+    pub const fn operation(&self) -> Operation {
+        match self {
+            Self::Charge => Operation::Charge,
+            Self::Grant | Self::TopUp | Self::Refund { .. } | Self::Adjustment => Operation::Credit,
+        }
+    }
+
     /// The kind of the entry it makes.
     #[must_use]
     pub const fn entry_kind(&self) -> EntryKind {
@@ -274,7 +283,8 @@ impl PostKind {
 pub struct PostRequest {
     /// Whose account.
     pub account: AccountId,
-    /// The entry's key, of a set of its own: a hold may have the same.
+    /// The entry's key. Charges have keys of their own, and so have all other postings: a hold, a charge and a top-up may
+    /// have the same.
     pub key: IdempotencyKey,
     /// What it is.
     pub kind: PostKind,
@@ -331,7 +341,7 @@ impl PostRequest {
 pub struct FindRequest {
     /// Whose account.
     pub account: AccountId,
-    /// Among holds or postings.
+    /// Among holds, charges or credit.
     pub operation: Operation,
     /// The key.
     pub key: IdempotencyKey,
@@ -344,10 +354,16 @@ impl FindRequest {
         Self { account, operation: Operation::Hold, key }
     }
 
-    /// Asks for the posting with this key.
+    /// Asks for the charge that was posted with this key.
     #[must_use]
-    pub fn post(account: AccountId, key: IdempotencyKey) -> Self {
-        Self { account, operation: Operation::Post, key }
+    pub fn charge(account: AccountId, key: IdempotencyKey) -> Self {
+        Self { account, operation: Operation::Charge, key }
+    }
+
+    /// Asks for the grant, top-up, refund or adjustment that was posted with this key.
+    #[must_use]
+    pub fn credit(account: AccountId, key: IdempotencyKey) -> Self {
+        Self { account, operation: Operation::Credit, key }
     }
 }
 
@@ -379,7 +395,9 @@ pub enum Order {
     OldestFirst,
 }
 
-/// Asks for a page of entries. See [`Ledger::statement`](crate::Ledger::statement).
+/// Asks for a page of entries, with [`Order::OldestFirst`] beginning with the opening entry if older ones were folded
+/// into one. If that happens between two pages, the next page begins with an opening entry that sums up what was read
+/// before, too: take its [`balance_after`](crate::Entry::balance_after) as where things stand. See [`Ledger::statement`](crate::Ledger::statement).
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct StatementRequest {
@@ -407,10 +425,10 @@ impl StatementRequest {
         self
     }
 
-    /// Continues after the page that said so.
+    /// Continues where the page before said; from the beginning for `None`.
     #[must_use]
-    pub fn with_after(mut self, after: u64) -> Self {
-        self.after = Some(after);
+    pub fn with_after(mut self, after: impl Into<Option<u64>>) -> Self {
+        self.after = after.into();
         self
     }
 

@@ -117,15 +117,20 @@ impl AccountState {
         }
     }
 
-    /// Moves the totals, or says that they would not fit.
-    fn shift(&mut self, posted: i64, held: i64) -> Result<(), LedgerError> {
+    /// Moves the totals, or says that they would not fit: certain once no due hold is left that still counts.
+    fn shift(&mut self, posted: i64, held: i64) -> Result<(), Stop> {
         let moved = self.posted.checked_add(posted).zip(self.held.checked_add(held));
-        let fits = moved.filter(|(posted, held)| posted.checked_sub(*held).is_some());
-        let (posted, held) = fits.ok_or_else(|| LedgerError::TooLarge {
-            amount: self.unit.minor(if held == 0 { posted } else { held }),
-        })?;
-        (self.posted, self.held) = (posted, held);
-        Ok(())
+        match moved.filter(|(posted, held)| posted.checked_sub(*held).is_some()) {
+            Some((posted, held)) => {
+                (self.posted, self.held) = (posted, held);
+                Ok(())
+            }
+            None if self.is_overdue() => Err(Stop::ReleaseFirst),
+            None => {
+                let amount = self.unit.minor(if held == 0 { posted } else { held });
+                Err(LedgerError::TooLarge { amount }.into())
+            }
+        }
     }
 
     fn next_seq(&mut self) -> u64 {

@@ -18,7 +18,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
     // In memory: balances go with the process. A real service takes a ledger that lasts.
     let ledger = Arc::new(MemoryLedger::new());
     let app = App {
-        guard: guard(ledger, shape(&optional("BILLING_SHAPE", "flat"))?)?,
+        guard: guard(ledger, optional("BILLING_SHAPE", "flat").parse()?)?,
         keys: api_keys(&required("API_KEYS")?)?,
         secret: WebhookSecret::new(required("WEBHOOK_SECRET")?),
         table: Arc::new(Table::generate()),
@@ -63,19 +63,6 @@ fn api_keys(text: &str) -> Result<ApiKeys, Box<dyn Error>> {
         Ok((key.to_owned(), AccountId::new(account)?))
     };
     Ok(ApiKeys::new(text.split(',').map(pair).collect::<Result<Vec<_>, _>>()?))
-}
-
-/// What refusals look like.
-fn shape(name: &str) -> Result<Shape, Box<dyn Error>> {
-    Ok(match name {
-        "flat" => Shape::Flat,
-        "flat-with-error" => Shape::FlatWithError,
-        "error-object" => Shape::ErrorObject,
-        "error-string" => Shape::ErrorString,
-        "open-ai" => Shape::OpenAi,
-        "text" => Shape::Text,
-        other => return Err(format!("BILLING_SHAPE: there is no shape {other:?}").into()),
-    })
 }
 
 fn required(name: &str) -> Result<String, Box<dyn Error>> {

@@ -31,7 +31,7 @@ pub(crate) fn capture(
     if late && request.late == LateCapture::Reject {
         return Err(LedgerError::HoldExpired(Box::new(known.clone())).into());
     }
-    if total > known.total && request.over == OverCapture::Reject {
+    if total > known.total.max(known.captured) && request.over == OverCapture::Reject {
         return Err(LedgerError::OverCapture { total: request.total, hold: known.total() }.into());
     }
 

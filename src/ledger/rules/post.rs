@@ -3,7 +3,7 @@
 use super::{AccountState, Changes, Decision, Outcome, Stop, not_negative, same_request};
 use crate::clock::Timestamp;
 use crate::content::Declared;
-use crate::entry::{Entry, Operation};
+use crate::entry::Entry;
 use crate::error::LedgerError;
 use crate::hold::HoldState;
 use crate::ledger::request::{PostKind, PostRequest};
@@ -75,7 +75,7 @@ pub(crate) fn post(
             _ => None,
         },
         kind: request.kind.entry_kind(),
-        operation: Operation::Post,
+        operation: request.kind.operation(),
         late: false,
     };
     let reply = next.fresh(&before, entry.clone());
