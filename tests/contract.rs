@@ -332,7 +332,8 @@ clauses! {
         find_tells_holds_and_postings_apart
         find_says_not_applied_after_a_refusal
         operations_on_a_hold_that_never_was
-        a_shortfall_is_proved_and_adds_up;
+        a_shortfall_is_proved_and_adds_up
+        a_shortfall_tells_the_next_release_of_what_is_open;
     clause_5:
         expires_exactly_at_release_not_a_microsecond_earlier
         money_of_an_expired_hold_is_there_without_a_sweep
@@ -938,6 +939,24 @@ mod clause_4 {
         world.void("a").unwrap();
         world.void("b").unwrap();
         assert_eq!(world.short(|| world.hold("c", 1_000)).next_release_in(), None);
+    }
+
+    /// `next_release_in` is when the first hold that is *open* must end, not one that was closed meanwhile.
+    pub(crate) fn a_shortfall_tells_the_next_release_of_what_is_open(start: Start) {
+        for close in [|world: &World| drop(world.void("a")), |world: &World| drop(world.capture("a", 0))] {
+            let world = World::funded(start, 10);
+            world.hold("a", 5).unwrap();
+            let longer = world.hold_request("b", 5).with_lifetime(Duration::from_secs(3_600));
+            wait(world.ledger.hold(longer)).unwrap();
+            let next = || world.short(|| world.hold("c", 6)).next_release_in();
+            assert_eq!(next(), Some(Duration::from_secs(330)));
+            close(&world);
+            assert_eq!(next(), Some(Duration::from_secs(3_630)));
+            let rev = world.find_hold("b").unwrap().rev();
+            let longer = world.resize_request("b", rev).with_lifetime(Duration::from_secs(7_200));
+            wait(world.ledger.resize(longer)).unwrap();
+            assert_eq!(next(), Some(Duration::from_secs(7_230)));
+        }
     }
 }
 
