@@ -295,17 +295,17 @@ impl Account {
             HoldStatus::Captured if total == hold.named() => return self.replay(again),
             HoldStatus::Captured => return Err(No::Conflict("total".to_owned())),
             // Up to there it is settled already.
-            _ if partial && total <= hold.named() && hold.named() > 0 => {
+            _ if partial && total <= hold.named() => {
                 return self.replay(again);
             }
             _ => {}
         }
         let late = hold.status != HoldStatus::Open;
-        if late && request.late == LateCapture::Reject {
-            return Err(No::Expired(hold));
-        }
         if total < hold.captured {
             return Err(No::BelowCaptured(total, hold.captured));
+        }
+        if late && request.late == LateCapture::Reject {
+            return Err(No::Expired(hold));
         }
         if total > hold.total && request.over == OverCapture::Reject {
             return Err(No::Over(total, hold.total));
@@ -366,9 +366,10 @@ impl Account {
         let before = self.available();
         match hold.status {
             HoldStatus::Voided => return self.replay(hold),
-            HoldStatus::Open if hold.captured > 0 => return Err(No::BelowCaptured(0, hold.captured)),
-            HoldStatus::Open => {}
-            _ => return Err(No::Closed(hold)),
+            HoldStatus::Captured => return Err(No::Closed(hold)),
+            _ if hold.captured > 0 => return Err(No::BelowCaptured(0, hold.captured)),
+            // An expired one too: from then on nothing can be captured, however late.
+            _ => {}
         }
         self.holds[at].status = HoldStatus::Voided;
         self.holds[at].rev += 1;
