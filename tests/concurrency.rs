@@ -7,10 +7,10 @@ use std::sync::{Arc, Barrier};
 use std::time::Duration;
 
 use billing_guard::{
-    AccountId, Amount, Applied, CaptureMode, CaptureRequest, EntryKind, FindRequest, Found, HoldRequest,
-    HoldState, HoldStatus, HoldsRequest, IdempotencyKey, Ledger, LedgerError, LedgerExt, ManualClock,
-    MemoryLedger, MemorySettings, Operation, Order, OverCapture, PostKind, PostRequest, ResizeRequest,
-    StatementRequest, SweepRequest, Unit, VoidRequest, wait,
+    AccountId, Amount, Applied, CaptureMode, CaptureRequest, Clock, EntryKind, FindRequest, Found,
+    HoldRequest, HoldState, HoldStatus, HoldsRequest, IdempotencyKey, Ledger, LedgerError, LedgerExt,
+    ManualClock, MemoryLedger, MemorySettings, Operation, Order, OverCapture, PostKind, PostRequest,
+    ResizeRequest, StatementRequest, SweepRequest, Unit, VoidRequest, wait,
 };
 
 const THREADS: usize = 128;
@@ -143,8 +143,27 @@ impl Answers {
     }
 }
 
+/// Works for up to 3 ms of the ledger's time, or not at all where it stands still.
+fn busy(clock: &ManualClock, setup: Setup, seed: u64) {
+    if setup.short_lived {
+        let until = clock.now().saturating_add(Duration::from_millis(mix(seed) % 4));
+        while clock.now() < until {
+            std::thread::yield_now();
+        }
+    } else {
+        std::thread::yield_now();
+    }
+}
+
 /// One piece of work, as one of the four threads that do it.
-fn work(ledger: &dyn Ledger, setup: Setup, answers: &mut Answers, thread: u64, index: u64) {
+fn work(
+    ledger: &dyn Ledger,
+    clock: &ManualClock,
+    setup: Setup,
+    answers: &mut Answers,
+    thread: u64,
+    index: u64,
+) {
     let seed = mix((thread / TEAM) << 32 | index);
     let number = mix(seed ^ 1) % setup.accounts;
     let id = account(number);
@@ -171,19 +190,22 @@ fn work(ledger: &dyn Ledger, setup: Setup, answers: &mut Answers, thread: u64, i
     match mix(seed ^ 7) % 8 {
         0 | 1 => {
             if hold(answers).is_some() {
-                std::thread::yield_now();
+                busy(clock, setup, seed ^ thread);
                 answers.capture(ledger, number, &name, capture);
             }
         }
         2 => {
             hold(answers);
+            busy(clock, setup, seed ^ thread);
             let half = CaptureRequest::new(id, key(&name), money(total / 2)).with_over(over);
             answers.capture(ledger, number, &name, half.with_mode(CaptureMode::Partial));
+            busy(clock, setup, seed ^ thread ^ 1);
             answers.capture(ledger, number, &name, capture);
         }
         // Some void what others capture.
         3 => {
             hold(answers);
+            busy(clock, setup, seed ^ thread);
             if thread.is_multiple_of(2) {
                 answers.void(ledger, number, &name);
             } else {
@@ -206,6 +228,7 @@ fn work(ledger: &dyn Ledger, setup: Setup, answers: &mut Answers, thread: u64, i
                     .with_lifetime(Duration::from_millis(2));
                 let answer = wait(ledger.resize(grown));
                 answers.note(number, answer, |_| What::Resized(name.clone()));
+                busy(clock, setup, seed ^ thread);
                 answers.capture(ledger, number, &name, capture.with_over(OverCapture::UpToAvailable));
             }
         }
@@ -237,7 +260,7 @@ fn run(setup: Setup) {
         if setup.short_lived {
             scope.spawn(|| {
                 while !done.load(Ordering::Relaxed) {
-                    clock.advance(Duration::from_micros(100));
+                    clock.advance(Duration::from_micros(250));
                     std::thread::yield_now();
                 }
             });
@@ -251,12 +274,12 @@ fn run(setup: Setup) {
         }
         let workers: Vec<_> = (0..THREADS as u64)
             .map(|thread| {
-                let (ledger, start) = (&ledger, &start);
+                let (ledger, clock, start) = (&ledger, &clock, &start);
                 scope.spawn(move || {
                     let mut answers = Answers::default();
                     start.wait();
                     for index in 0..WORK {
-                        work(&**ledger, setup, &mut answers, thread, index);
+                        work(&**ledger, clock, setup, &mut answers, thread, index);
                     }
                     answers
                 })
