@@ -338,6 +338,8 @@ clauses! {
         expires_exactly_at_release_not_a_microsecond_earlier
         money_of_an_expired_hold_is_there_without_a_sweep
         an_expired_hold_never_causes_a_refusal
+        all_that_has_expired_counts_as_released_however_many
+        an_expired_hold_never_makes_a_sum_too_large
         a_capture_within_the_grace_is_not_late
         without_grace_it_ends_at_its_end
         a_sweep_and_a_capture_bill_once
@@ -1031,6 +1033,43 @@ mod clause_5 {
         world.clock.advance(Duration::from_secs(330));
         let grown = world.resize("b", rev, 10).unwrap();
         assert_eq!((grown.available_before().minor(), grown.available_after().minor()), (5, 0));
+    }
+
+    /// "From then on it counts as released in every decision": in those that succeed too, whose reply says what was
+    /// available before and after.
+    pub(crate) fn all_that_has_expired_counts_as_released_however_many(start: Start) {
+        let decide: [fn(&World) -> (i64, i64); 4] = [
+            |world| before_and_after(&world.charge("c", 1).unwrap()),
+            |world| before_and_after(&world.hold("c", 1).unwrap()),
+            |world| before_and_after(&world.capture("long", 1).unwrap()),
+            |world| before_and_after(&world.top_up("c", 1).unwrap()),
+        ];
+        for (decide, change) in decide.iter().zip([-1, -1, 0, 1]) {
+            let world = World::funded(start, 301);
+            let long = world.hold_request("long", 1).with_lifetime(Duration::from_secs(3_600));
+            wait(world.ledger.hold(long)).unwrap();
+            for index in 0..300 {
+                world.hold(&format!("h{index}"), 1).unwrap();
+            }
+            world.clock.advance(Duration::from_secs(330));
+            assert_eq!(decide(&world), (300, 300 + change));
+            assert_eq!(world.seq(), 603);
+        }
+    }
+
+    fn before_and_after<T>(applied: &Applied<T>) -> (i64, i64) {
+        (applied.available_before().minor(), applied.available_after().minor())
+    }
+
+    /// A sum that is only too large because of holds whose time has ended is no reason to refuse.
+    pub(crate) fn an_expired_hold_never_makes_a_sum_too_large(start: Start) {
+        let world = World::funded(start, i64::MAX);
+        for index in 0..100 {
+            world.hold(&format!("h{index}"), i64::MAX / 100).unwrap();
+        }
+        world.clock.advance(Duration::from_secs(330));
+        let debt = world.hold_request("all", i64::MAX).with_debt_limit(world.amount(i64::MAX));
+        assert_eq!(wait(world.ledger.hold(debt)).unwrap().available_after().minor(), 0);
     }
 
     pub(crate) fn a_capture_within_the_grace_is_not_late(start: Start) {
