@@ -144,7 +144,7 @@ fn step() -> impl Strategy<Value = Step> {
             name(),
             prop::option::weighted(0.8, amount()),
             prop::option::weighted(0.4, lifetime()),
-            prop::option::of(debt()),
+            prop::option::of(prop_oneof![debt(), Just(i64::MAX)]),
             prop_oneof![4 => Just(0_u32), 1 => Just(1), 1 => Just(u32::MAX)],
         )
             .prop_map(|(name, total, lifetime, debt, stale)| Step::Resize { name, total, lifetime, debt, stale }),
