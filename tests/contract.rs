@@ -1038,7 +1038,7 @@ mod clause_5 {
     /// "From then on it counts as released in every decision": in those that succeed too, whose reply says what was
     /// available before and after.
     pub(crate) fn all_that_has_expired_counts_as_released_however_many(start: Start) {
-        let decide: [fn(&World) -> (i64, i64); 4] = [
+        let decide: [Decide; 4] = [
             |world| before_and_after(&world.charge("c", 1).unwrap()),
             |world| before_and_after(&world.hold("c", 1).unwrap()),
             |world| before_and_after(&world.capture("long", 1).unwrap()),
@@ -1056,6 +1056,9 @@ mod clause_5 {
             assert_eq!(world.seq(), 603);
         }
     }
+
+    /// Decides something, and says what was available before and after.
+    type Decide = fn(&World) -> (i64, i64);
 
     fn before_and_after<T>(applied: &Applied<T>) -> (i64, i64) {
         (applied.available_before().minor(), applied.available_after().minor())
