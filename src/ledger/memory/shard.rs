@@ -328,25 +328,24 @@ impl Account {
     /// Folds the oldest entry into the opening one; says which posting's key goes with it.
     fn fold_oldest(&mut self) -> Option<IdempotencyKey> {
         let oldest = self.entries.pop_front()?;
-        let folded = (oldest.operation == Operation::Post).then(|| oldest.key.clone());
-        self.opening = Some(Box::new(Entry {
-            key: IdempotencyKey::opening(),
-            declared: Declared::default(),
-            // What is posted after it is the sum of everything up to it.
-            amount: oldest.posted_after,
-            uncollected: self
-                .opening
-                .as_ref()
-                .map_or(0, |opening| opening.uncollected)
-                .saturating_add(oldest.uncollected),
-            refunded: 0,
-            of: None,
-            kind: EntryKind::Opening,
-            operation: Operation::Post,
-            late: false,
-            ..oldest
-        }));
-        folded
+        let opening = self.opening.get_or_insert_with(|| {
+            Box::new(Entry {
+                key: IdempotencyKey::opening(),
+                declared: Declared::default(),
+                uncollected: 0,
+                refunded: 0,
+                of: None,
+                kind: EntryKind::Opening,
+                operation: Operation::Post,
+                late: false,
+                ..oldest
+            })
+        });
+        (opening.seq, opening.booked_at) = (oldest.seq, oldest.booked_at);
+        // What is posted after it is the sum of everything up to it.
+        (opening.amount, opening.posted_after) = (oldest.posted_after, oldest.posted_after);
+        opening.uncollected = opening.uncollected.saturating_add(oldest.uncollected);
+        (oldest.operation == Operation::Post).then_some(oldest.key)
     }
 
     pub(super) fn page(&self, request: &StatementRequest, limit: usize) -> Statement {
