@@ -32,8 +32,9 @@ use shard::{Account, Shard};
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct MemorySettings {
-    /// How many closed holds keep their keys, in all; divided evenly over the shards. When there are more, the one
-    /// closed longest ago is forgotten. An open hold never is. 500,000 by default, about 100 MB when full.
+    /// How many closed holds keep their keys, in all; divided evenly over the shards. When a shard has a 64th more,
+    /// or 16 if that is less, those closed longest ago are forgotten together. An open hold never is. 500,000 by
+    /// default, about 100 MB when full.
     ///
     /// A request repeated with a forgotten key is a new request: it holds again. A capture, void or refund of a
     /// forgotten hold is refused as unknown. So keep at least as many as are closed within the time in which clients

@@ -23,8 +23,8 @@ use crate::ledger::rules::{self, AccountState, Changes, Decision, Stop};
 const RELEASE_BATCH: usize = 64;
 /// Up to how many due times of an account are searched, so that none of a closed hold is left behind.
 const SHORT_DUE: usize = 32;
-/// How many keys past their retention one decision forgets, so that none pays for an idle night.
-const FORGET_BATCH: usize = 8;
+/// How many keys beyond the bound or past their retention one decision forgets, so that none pays for an idle night.
+const FORGET_BATCH: usize = 16;
 
 /// What a row is found by: its account's number within the shard, half the size of naming the account in every row,
 /// and its key. With their hash, so that finding, storing and forgetting a row reads a key's text once.
@@ -174,17 +174,20 @@ impl Shard {
 
     /// Forgets the keys of closed holds beyond the bound, and some of those beyond their time.
     pub(super) fn forget(&mut self, now: Timestamp) {
-        let mut budget = FORGET_BATCH;
-        while let Some((until, _)) = self.rows.closed.front() {
-            if self.rows.closed.len() <= self.retained_keys {
-                if *until > now || budget == 0 {
-                    return;
-                }
-                budget = budget.saturating_sub(1);
-            }
-            if let Some((_, row)) = self.rows.closed.pop_front() {
-                self.rows.holds.remove(&row);
-            }
+        // Some at once: rows closed long ago are out of the caches, and are fetched together sooner than one by one.
+        let slack = (self.retained_keys / 64).min(FORGET_BATCH);
+        let closed = &mut self.rows.closed;
+        let beyond = closed.len().saturating_sub(self.retained_keys);
+        let batch = if beyond > slack {
+            beyond
+        } else {
+            closed.iter().take(FORGET_BATCH).take_while(|(until, _)| *until <= now).count()
+        };
+        if batch > 0 {
+            let holds = &mut self.rows.holds;
+            let forgotten: Vec<_> =
+                closed.drain(..batch).map(|(_, row)| (holds.remove_entry(&row), row)).collect();
+            drop(forgotten);
         }
     }
 
