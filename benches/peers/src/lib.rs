@@ -4,7 +4,7 @@
 //! things in one process, in turns (A, B, A, B, ...), and reports the median of the turns' ratios.
 
 use std::io::Write as _;
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 use std::time::{Duration, Instant};
 
 use billing_guard::{
@@ -69,13 +69,15 @@ pub fn usd() -> Unit {
 /// What one cycle holds; it captures a little less.
 #[must_use]
 pub fn held() -> Amount {
-    usd().minor(500)
+    static HELD: LazyLock<Amount> = LazyLock::new(|| usd().minor(500));
+    *HELD
 }
 
 /// What one cycle captures.
 #[must_use]
 pub fn used() -> Amount {
-    usd().minor(420)
+    static USED: LazyLock<Amount> = LazyLock::new(|| usd().minor(420));
+    *USED
 }
 
 /// The texts of the account ids: `acct_00000000` and so on, 13 bytes each.
@@ -84,19 +86,13 @@ pub fn account_texts(count: usize) -> Vec<String> {
     (0..count).map(|index| format!("acct_{index:08}")).collect()
 }
 
-/// Account ids of one's own: none shares its text with the ids that a ledger keeps, as in a service, where an id comes
-/// from a request.
-#[must_use]
-pub fn account_ids(count: usize) -> Vec<AccountId> {
-    account_texts(count).iter().map(|text| AccountId::new(text).expect("an account id")).collect()
-}
-
 /// A ledger whose accounts exist, each with one top-up that lasts for any run.
 #[must_use]
 pub fn topped_up(accounts: usize, settings: MemorySettings) -> Arc<dyn Ledger> {
     let ledger = MemoryLedger::with_clock(settings, Arc::new(SystemClock::new()));
     let amount = usd().minor(1_000_000_000_000);
-    for id in account_ids(accounts) {
+    for text in account_texts(accounts) {
+        let id = AccountId::new(text).expect("an account id");
         wait(ledger.top_up(&id, IdempotencyKey::unique(), amount)).expect("a top-up");
     }
     Arc::new(ledger)
@@ -105,28 +101,46 @@ pub fn topped_up(accounts: usize, settings: MemorySettings) -> Arc<dyn Ledger> {
 /// Makes cycles until as many closed holds are kept as may be, so that from then on each closing evicts one.
 ///
 /// The bound is per shard and accounts are picked at random, so somewhat more than the bound is needed.
-pub fn fill_retention(ledger: &dyn Ledger, ids: &[AccountId], retained: usize) {
-    let mut picks = Picks::new(1);
-    for _ in 0..retained + retained / 3 {
-        let id = &ids[picks.below(ids.len())];
-        cycle(ledger, id, &IdempotencyKey::unique());
-    }
+pub fn fill_retention(ledger: &dyn Ledger, texts: &[String], retained: usize) {
+    time_cycles(ledger, texts, &Picks::new(1).many(retained + retained / 3, texts.len()));
 }
 
 /// What a run does over and over: hold, then capture with less than was held.
-pub fn cycle(ledger: &dyn Ledger, id: &AccountId, key: &IdempotencyKey) {
+pub fn cycle(ledger: &dyn Ledger, id: AccountId, key: IdempotencyKey) {
     wait(ledger.hold(HoldRequest::new(id.clone(), key.clone(), held()))).expect("a hold");
-    wait(ledger.capture(CaptureRequest::new(id.clone(), key.clone(), used()))).expect("a capture");
+    wait(ledger.capture(CaptureRequest::new(id, key, used()))).expect("a capture");
 }
 
-/// The time of cycles on picked accounts. Keys are made before, and freed after.
-pub fn time_cycles(ledger: &dyn Ledger, ids: &[AccountId], picks: &[usize]) -> Duration {
-    let keys: Vec<IdempotencyKey> = picks.iter().map(|_| IdempotencyKey::unique()).collect();
-    let start = Instant::now();
-    for (pick, key) in picks.iter().zip(&keys) {
-        cycle(ledger, &ids[*pick], key);
-    }
-    start.elapsed()
+/// The time of something done with each of the picked texts, a thousand at a time. What `prepare` makes of the texts is
+/// made before the clock starts: as fresh as what a service makes of a request, on both sides of a comparison.
+pub fn time_batches<T>(
+    texts: &[String],
+    picks: &[usize],
+    prepare: impl Fn(&str) -> T,
+    mut work: impl FnMut(Vec<T>),
+) -> Duration {
+    let batch = |picks: &[usize]| {
+        let ready = picks.iter().map(|pick| prepare(&texts[*pick])).collect();
+        let start = Instant::now();
+        work(ready);
+        start.elapsed()
+    };
+    picks.chunks(1_000).map(batch).sum()
+}
+
+/// The ids of one cycle.
+#[must_use]
+pub fn fresh_ids(account: &str) -> (AccountId, IdempotencyKey) {
+    (AccountId::new(account).expect("an account id"), IdempotencyKey::unique())
+}
+
+/// The time of cycles on picked accounts, without the making of their ids.
+pub fn time_cycles(ledger: &dyn Ledger, texts: &[String], picks: &[usize]) -> Duration {
+    time_batches(texts, picks, fresh_ids, |ids| {
+        for (id, key) in ids {
+            cycle(ledger, id, key);
+        }
+    })
 }
 
 /// Times per operation, in nanoseconds, of two things that took turns.

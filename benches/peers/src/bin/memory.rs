@@ -152,7 +152,7 @@ fn main() {
         let entries = retained * 8;
         let bytes = left_by(|| {
             for index in 0..entries {
-                cycle(&ledger, &account(index % 1_000), &IdempotencyKey::unique());
+                cycle(&ledger, account(index % 1_000), IdempotencyKey::unique());
             }
         });
         table.line(
