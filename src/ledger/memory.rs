@@ -32,8 +32,9 @@ use shard::{Account, Shard};
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct MemorySettings {
-    /// How many closed holds keep their keys, in all; divided evenly over the shards. When there are more, the one
-    /// closed longest ago is forgotten. An open hold never is. 500,000 by default, about 100 MB when full.
+    /// How many closed holds keep their keys, in all; divided evenly over the shards. When a shard has a 64th more,
+    /// or 16 if that is less, those closed longest ago are forgotten together. An open hold never is. 500,000 by
+    /// default, about 100 MB when full.
     ///
     /// A request repeated with a forgotten key is a new request: it holds again. A capture, void or refund of a
     /// forgotten hold is refused as unknown. So keep at least as many as are closed within the time in which clients
@@ -154,22 +155,28 @@ impl MemoryLedger {
         rule: impl Fn(&AccountState, Option<&HoldState>, Timestamp) -> Decision<T>,
     ) -> Result<Applied<T>, LedgerError> {
         let (mut shard, now) = self.open(id)?;
-        shard.decide(id, unit, now, |account, rows| rule(&account.state, rows.hold(account.number, key), now))
+        shard.decide(id, Some(key), unit, now, |account, known, _| rule(&account.state, known, now))
     }
 
     fn post_now(&self, request: &PostRequest) -> Result<Applied<Entry>, LedgerError> {
         let (mut shard, now) = self.open(&request.account)?;
-        shard.decide(&request.account, Some(request.amount.unit()), now, |account, rows| {
+        let of = match &request.kind {
+            PostKind::Refund { of } => Some(of),
+            _ => None,
+        };
+        let held = match of {
+            Some(ChargeRef::Hold(key)) => Some(key),
+            _ => None,
+        };
+        shard.decide(&request.account, held, Some(request.amount.unit()), now, |account, hold, rows| {
             let known = rows.entry(account, &request.key);
-            let source = match &request.kind {
-                PostKind::Refund { of: ChargeRef::Hold(key) } => {
-                    rows.hold(account.number, key).map_or(Source::None, Source::Hold)
-                }
-                PostKind::Refund { of: ChargeRef::Charge(key) } => rows
+            let source = match of {
+                Some(ChargeRef::Hold(_)) => hold.map_or(Source::None, Source::Hold),
+                Some(ChargeRef::Charge(key)) => rows
                     .entry(account, key)
                     .filter(|entry| entry.kind == crate::entry::EntryKind::Charge)
                     .map_or(Source::None, Source::Entry),
-                _ => Source::None,
+                None => Source::None,
             };
             rules::post(&account.state, known, source, request, now)
         })

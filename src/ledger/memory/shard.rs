@@ -1,8 +1,9 @@
 //! One part of the accounts of a memory ledger, with its holds, entries and the keys it remembers.
 
 use std::cmp::Reverse;
-use std::collections::hash_map::Entry as Slot;
+use std::collections::hash_map::{Entry as Slot, RandomState};
 use std::collections::{BinaryHeap, HashMap, VecDeque};
+use std::hash::{BuildHasher, BuildHasherDefault, Hash, Hasher};
 
 use super::broken;
 use crate::account::Applied;
@@ -20,11 +21,51 @@ use crate::limits::Limits;
 
 /// How many due holds one decision releases before it asks whether that was enough.
 const RELEASE_BATCH: usize = 64;
-/// How many keys past their retention one decision forgets, so that none pays for an idle night.
-const FORGET_BATCH: usize = 8;
+/// Up to how many due times of an account are searched, so that none of a closed hold is left behind.
+const SHORT_DUE: usize = 32;
+/// How many keys beyond the bound or past their retention one decision forgets, so that none pays for an idle night.
+const FORGET_BATCH: usize = 16;
 
-/// An account's number within its shard, and a key: half the size of naming the account in every row.
-type RowKey = (u32, IdempotencyKey);
+/// What a row is found by: its account's number within the shard, half the size of naming the account in every row,
+/// and its key. With their hash, so that finding, storing and forgetting a row reads a key's text once.
+#[derive(Clone, Debug, Eq)]
+struct RowKey {
+    hash: u32,
+    account: u32,
+    key: IdempotencyKey,
+}
+
+impl PartialEq for RowKey {
+    fn eq(&self, other: &Self) -> bool {
+        (self.hash, self.account) == (other.hash, other.account)
+            && (std::ptr::eq(self.key.as_str(), other.key.as_str()) || self.key == other.key)
+    }
+}
+
+impl Hash for RowKey {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        state.write_u32(self.hash);
+    }
+}
+
+/// Takes the hash that a [`RowKey`] carries, which came from a keyed hasher.
+#[derive(Debug, Default)]
+struct KnownHash(u64);
+
+impl Hasher for KnownHash {
+    fn write(&mut self, _: &[u8]) {}
+
+    fn write_u32(&mut self, hash: u32) {
+        // The table takes its place from the low bits, and what it compares first from the high ones.
+        self.0 = u64::from(hash).rotate_left(32) | u64::from(hash);
+    }
+
+    fn finish(&self) -> u64 {
+        self.0
+    }
+}
+
+type RowMap<T> = HashMap<RowKey, T, BuildHasherDefault<KnownHash>>;
 
 #[derive(Debug)]
 pub(super) struct Shard {
@@ -37,9 +78,10 @@ pub(super) struct Shard {
 /// The rows of all accounts of a shard, found by key.
 #[derive(Debug)]
 pub(super) struct Rows {
-    holds: HashMap<RowKey, Box<HoldState>>,
+    hasher: RandomState,
+    holds: RowMap<Box<HoldState>>,
     /// Where the posting with a key stands: the sequence number of its entry.
-    posts: HashMap<RowKey, u64>,
+    posts: RowMap<u64>,
     /// Closed holds in the order in which they were closed, with the time until which their keys are kept.
     closed: VecDeque<(Timestamp, RowKey)>,
     /// No hold of the shard is due before this.
@@ -50,8 +92,8 @@ pub(super) struct Rows {
 pub(super) struct Account {
     pub(super) number: u32,
     pub(super) state: AccountState,
-    /// When each open hold is due, soonest on top. Holds that were closed or extended leave their old items behind,
-    /// which are skipped when they surface and cleared when they are the majority.
+    /// When each open hold is due, soonest on top. While there are many, holds that were closed or extended leave
+    /// their old items behind, which are skipped when they surface and cleared when they are the majority.
     due: BinaryHeap<Reverse<(Timestamp, IdempotencyKey)>>,
     /// In order of their sequence numbers.
     entries: VecDeque<Entry>,
@@ -64,8 +106,9 @@ impl Shard {
         Self {
             accounts: HashMap::new(),
             rows: Rows {
-                holds: HashMap::new(),
-                posts: HashMap::new(),
+                hasher: RandomState::new(),
+                holds: HashMap::default(),
+                posts: HashMap::default(),
                 closed: VecDeque::new(),
                 next_due: Timestamp::MAX,
             },
@@ -74,16 +117,18 @@ impl Shard {
         }
     }
 
-    /// Runs a rule on an account, released as far as the rule needs, and stores what it decided.
+    /// Runs a rule on an account and the hold that the request names, released as far as the rule needs, and stores
+    /// what it decided.
     ///
     /// `unit` is given by requests that may create the account; for the others an account that does not exist has no
     /// hold either.
     pub(super) fn decide<T>(
         &mut self,
         id: &AccountId,
+        hold: Option<&IdempotencyKey>,
         unit: Option<Unit>,
         now: Timestamp,
-        rule: impl Fn(&Account, &Rows) -> Decision<T>,
+        rule: impl Fn(&Account, Option<&HoldState>, &Rows) -> Decision<T>,
     ) -> Result<Applied<T>, LedgerError> {
         let count = self.accounts.len();
         let Some(account) = self.accounts.get_mut(id) else {
@@ -91,19 +136,22 @@ impl Shard {
             let number = u32::try_from(count).map_err(|_| broken("too many accounts in a shard"))?;
             let mut account = Account::new(number, unit);
             // Refused, it leaves no trace.
-            let outcome = rule(&account, &self.rows).map_err(refusal)?;
+            let outcome = rule(&account, None, &self.rows).map_err(refusal)?;
             if let Some(changes) = outcome.changes {
-                self.rows.apply(&mut account, changes, self.retained_entries);
+                let row = hold.map(|key| self.rows.key(number, key));
+                self.rows.apply(&mut account, row, changes, self.retained_entries);
                 self.accounts.insert(id.clone(), Box::new(account));
             }
             return Ok(outcome.reply);
         };
+        let row = hold.map(|key| self.rows.key(account.number, key));
         loop {
             let released = self.rows.release_due(account, now);
-            match rule(account, &self.rows) {
+            let known = row.as_ref().and_then(|row| self.rows.holds.get(row)).map(Box::as_ref);
+            match rule(account, known, &self.rows) {
                 Ok(outcome) => {
                     if let Some(changes) = outcome.changes {
-                        self.rows.apply(account, changes, self.retained_entries);
+                        self.rows.apply(account, row, changes, self.retained_entries);
                     }
                     return Ok(outcome.reply);
                 }
@@ -126,17 +174,20 @@ impl Shard {
 
     /// Forgets the keys of closed holds beyond the bound, and some of those beyond their time.
     pub(super) fn forget(&mut self, now: Timestamp) {
-        let mut budget = FORGET_BATCH;
-        while let Some((until, _)) = self.rows.closed.front() {
-            if self.rows.closed.len() <= self.retained_keys {
-                if *until > now || budget == 0 {
-                    return;
-                }
-                budget = budget.saturating_sub(1);
-            }
-            if let Some((_, row)) = self.rows.closed.pop_front() {
-                self.rows.holds.remove(&row);
-            }
+        // Some at once: rows closed long ago are out of the caches, and are fetched together sooner than one by one.
+        let slack = (self.retained_keys / 64).min(FORGET_BATCH);
+        let closed = &mut self.rows.closed;
+        let beyond = closed.len().saturating_sub(self.retained_keys);
+        let batch = if beyond > slack {
+            beyond
+        } else {
+            closed.iter().take(FORGET_BATCH).take_while(|(until, _)| *until <= now).count()
+        };
+        if batch > 0 {
+            let holds = &mut self.rows.holds;
+            let forgotten: Vec<_> =
+                closed.drain(..batch).map(|(_, row)| (holds.remove_entry(&row), row)).collect();
+            drop(forgotten);
         }
     }
 
@@ -170,13 +221,19 @@ fn refusal(stop: Stop) -> LedgerError {
 }
 
 impl Rows {
+    fn key(&self, account: u32, key: &IdempotencyKey) -> RowKey {
+        // The low half.
+        let hash = u32::try_from(self.hasher.hash_one((account, key)) & 0xffff_ffff).unwrap_or_default();
+        RowKey { hash, account, key: key.clone() }
+    }
+
     pub(super) fn hold(&self, account: u32, key: &IdempotencyKey) -> Option<&HoldState> {
-        self.holds.get(&(account, key.clone())).map(Box::as_ref)
+        self.holds.get(&self.key(account, key)).map(Box::as_ref)
     }
 
     /// The posting with this key.
     pub(super) fn entry<'a>(&self, account: &'a Account, key: &IdempotencyKey) -> Option<&'a Entry> {
-        let seq = self.posts.get(&(account.number, key.clone()))?;
+        let seq = self.posts.get(&self.key(account.number, key))?;
         account.entries.get(account.position(*seq).ok()?)
     }
 
@@ -201,11 +258,17 @@ impl Rows {
         HoldsPage { holds, next, seq: account.state.seq }
     }
 
-    /// Stores what a rule decided.
-    fn apply(&mut self, account: &mut Account, changes: Changes, retained_entries: usize) {
+    /// Stores what a rule decided; `row` is the hold that the request names.
+    fn apply(
+        &mut self,
+        account: &mut Account,
+        row: Option<RowKey>,
+        changes: Changes,
+        retained_entries: usize,
+    ) {
         account.state = changes.account;
-        if let Some(hold) = changes.hold {
-            self.put_hold(account, hold);
+        if let Some((row, hold)) = row.zip(changes.hold) {
+            self.put_hold(account, row, hold);
         }
         if let Some(charge) = changes.charge
             && let Ok(position) = account.position(charge.seq)
@@ -215,28 +278,33 @@ impl Rows {
         }
         if let Some(entry) = changes.entry {
             if entry.operation == Operation::Post {
-                self.posts.insert((account.number, entry.key.clone()), entry.seq);
+                let row = self.key(account.number, &entry.key);
+                self.posts.insert(row, entry.seq);
             }
             account.push(entry);
             while account.entries.len() > retained_entries {
                 if let Some(folded) = account.fold_oldest() {
-                    self.posts.remove(&(account.number, folded));
+                    let row = self.key(account.number, &folded);
+                    self.posts.remove(&row);
                 }
             }
         }
     }
 
-    fn put_hold(&mut self, account: &mut Account, hold: HoldState) {
-        let (open, due, key) = (hold.is_open(), hold.release_at, hold.key.clone());
-        let row = (account.number, key.clone());
-        let moved = match self.holds.entry(row) {
+    fn put_hold(&mut self, account: &mut Account, row: RowKey, hold: HoldState) {
+        let (open, due) = (hold.is_open(), hold.release_at);
+        let moved = match self.holds.entry(row.clone()) {
             Slot::Occupied(mut stored) => {
                 let stored = stored.get_mut();
                 let moved = stored.release_at != due;
                 let closed = stored.is_open() && !open;
+                if closed || moved {
+                    account.drop_due(stored.release_at, &row.key);
+                }
                 **stored = hold;
                 if closed {
-                    self.closed.push_back(closed_row(account.number, stored, account.state.time));
+                    self.closed.push_back((kept_until(stored, account.state.time), row));
+                    return;
                 }
                 moved
             }
@@ -246,7 +314,7 @@ impl Rows {
             }
         };
         if open && moved {
-            account.push_due(due, key, &self.holds);
+            account.push_due(due, row.key, self);
             self.next_due = self.next_due.min(due);
         }
     }
@@ -268,12 +336,13 @@ impl Rows {
                 }
             }
             let Some(Reverse((at, key))) = account.due.pop() else { break };
-            if let Some(hold) = self.holds.get_mut(&(account.number, key))
+            let row = self.key(account.number, &key);
+            if let Some(hold) = self.holds.get_mut(&row)
                 && hold.is_open()
                 && hold.release_at == at
             {
                 rules::release(&mut account.state, hold, now);
-                self.closed.push_back(closed_row(account.number, hold, now));
+                self.closed.push_back((kept_until(hold, now), row));
                 released = released.saturating_add(1);
             }
         }
@@ -281,10 +350,10 @@ impl Rows {
     }
 }
 
-/// How long the key of a hold that was just closed is kept: max(lifetime + grace, 24 h).
-fn closed_row(account: u32, hold: &HoldState, now: Timestamp) -> (Timestamp, RowKey) {
+/// Until when the key of a hold that was just closed is kept: max(lifetime + grace, 24 h).
+fn kept_until(hold: &HoldState, now: Timestamp) -> Timestamp {
     let lifetime_and_grace = hold.release_at.saturating_since(hold.opened_at);
-    (now.saturating_add(lifetime_and_grace.max(Limits::KEY_RETENTION)), (account, hold.key.clone()))
+    now.saturating_add(lifetime_and_grace.max(Limits::KEY_RETENTION))
 }
 
 impl Account {
@@ -311,12 +380,12 @@ impl Account {
         self.entries.push_back(entry);
     }
 
-    fn push_due(&mut self, at: Timestamp, key: IdempotencyKey, holds: &HashMap<RowKey, Box<HoldState>>) {
+    fn push_due(&mut self, at: Timestamp, key: IdempotencyKey, rows: &Rows) {
         let open = usize::try_from(self.state.open_holds).unwrap_or(usize::MAX);
-        if self.due.len() > open.saturating_mul(2).saturating_add(16) {
+        if self.due.len() > open.saturating_mul(2).saturating_add(SHORT_DUE) {
             let number = self.number;
             self.due.retain(|Reverse((at, key))| {
-                holds.get(&(number, key.clone())).is_some_and(|hold| hold.is_open() && hold.release_at == *at)
+                rows.hold(number, key).is_some_and(|hold| hold.is_open() && hold.release_at == *at)
             });
         }
         if self.due.len() == self.due.capacity() {
@@ -325,28 +394,34 @@ impl Account {
         self.due.push(Reverse((at, key)));
     }
 
+    /// Takes the due time of a hold out that was closed or extended, unless there are many to search.
+    fn drop_due(&mut self, at: Timestamp, key: &IdempotencyKey) {
+        if self.due.len() <= SHORT_DUE {
+            self.due.retain(|Reverse((due, other))| (*due, other) != (at, key));
+        }
+    }
+
     /// Folds the oldest entry into the opening one; says which posting's key goes with it.
     fn fold_oldest(&mut self) -> Option<IdempotencyKey> {
         let oldest = self.entries.pop_front()?;
-        let folded = (oldest.operation == Operation::Post).then(|| oldest.key.clone());
-        self.opening = Some(Box::new(Entry {
-            key: IdempotencyKey::opening(),
-            declared: Declared::default(),
-            // What is posted after it is the sum of everything up to it.
-            amount: oldest.posted_after,
-            uncollected: self
-                .opening
-                .as_ref()
-                .map_or(0, |opening| opening.uncollected)
-                .saturating_add(oldest.uncollected),
-            refunded: 0,
-            of: None,
-            kind: EntryKind::Opening,
-            operation: Operation::Post,
-            late: false,
-            ..oldest
-        }));
-        folded
+        let opening = self.opening.get_or_insert_with(|| {
+            Box::new(Entry {
+                key: IdempotencyKey::opening(),
+                declared: Declared::default(),
+                uncollected: 0,
+                refunded: 0,
+                of: None,
+                kind: EntryKind::Opening,
+                operation: Operation::Post,
+                late: false,
+                ..oldest
+            })
+        });
+        (opening.seq, opening.booked_at) = (oldest.seq, oldest.booked_at);
+        // What is posted after it is the sum of everything up to it.
+        (opening.amount, opening.posted_after) = (oldest.posted_after, oldest.posted_after);
+        opening.uncollected = opening.uncollected.saturating_add(oldest.uncollected);
+        (oldest.operation == Operation::Post).then_some(oldest.key)
     }
 
     pub(super) fn page(&self, request: &StatementRequest, limit: usize) -> Statement {
