@@ -453,7 +453,9 @@ impl FromStr for Shape {
 #[non_exhaustive]
 pub enum RenderSettingError {
     /// The text names no shape.
-    #[error("{text} is not a shape: expected flat, flat-with-error, error-object, error-string, open-ai or text")]
+    #[error(
+        "{text} is not a shape: expected flat, flat-with-error, error-object, error-string, open-ai or text"
+    )]
     UnknownShape {
         /// The text, quoted and shortened.
         text: String,

@@ -643,9 +643,84 @@ proptest! {
 }
 
 #[test]
-fn a_post_and_a_hold_may_share_a_key() {
+fn a_key_that_a_customer_chose_is_never_in_the_way_of_the_payment_providers() {
     let guard = funded("1", Policy::new());
+    let job = Job::new("query").exact("rows", 1_u64).with_key(key("same"));
+    wait(guard.charge(&account(), &job)).unwrap();
     let request = PostRequest::new(account(), key("same"), PostKind::Grant, dollars("1"));
     wait(guard.ledger().post(request)).unwrap();
     assert!(wait(guard.hold(&account(), up_to(1).with_key(key("same")))).is_ok());
+}
+
+#[test]
+fn what_the_client_sent_beside_quantities_can_tell_a_repeated_key_from_a_reused_one() {
+    let guard = funded("5", Policy::new());
+    let body = |hash: &str| billing_guard::Content::new([("body", hash)]).unwrap();
+    let job = |hash| up_to(10).with_key(key("req")).with_content(body(hash));
+    let _hold = wait(guard.hold(&account(), job("aa"))).unwrap();
+    assert!(matches!(wait(guard.hold(&account(), job("aa"))), Err(Error::Duplicate { .. })));
+    let other = wait(guard.hold(&account(), job("bb"))).unwrap_err();
+    assert_eq!(other, Error::KeyConflict { field: "content.body".to_owned() });
+}
+
+/// A ledger that is down for its first captures, and then works.
+#[derive(Debug)]
+struct DownForCaptures {
+    inner: MemoryLedger,
+    failures: AtomicU32,
+}
+
+impl Ledger for DownForCaptures {
+    fn hold(&self, request: HoldRequest) -> LedgerFuture<Applied<HoldState>> {
+        self.inner.hold(request)
+    }
+    fn resize(&self, request: ResizeRequest) -> LedgerFuture<Applied<HoldState>> {
+        self.inner.resize(request)
+    }
+    fn capture(&self, request: CaptureRequest) -> LedgerFuture<Applied<Captured>> {
+        if self.failures.fetch_update(Ordering::SeqCst, Ordering::SeqCst, |left| left.checked_sub(1)).is_ok()
+        {
+            let detail = "down".to_owned();
+            return LedgerFuture::boxed(async { Err(LedgerError::Unavailable { detail }) });
+        }
+        self.inner.capture(request)
+    }
+    fn void(&self, request: VoidRequest) -> LedgerFuture<Applied<HoldState>> {
+        self.inner.void(request)
+    }
+    fn post(&self, request: PostRequest) -> LedgerFuture<Applied<Entry>> {
+        self.inner.post(request)
+    }
+    fn find(&self, request: FindRequest) -> LedgerFuture<Found> {
+        self.inner.find(request)
+    }
+    fn balance(&self, request: BalanceRequest) -> LedgerFuture<Balance> {
+        self.inner.balance(request)
+    }
+    fn statement(&self, request: StatementRequest) -> LedgerFuture<Statement> {
+        self.inner.statement(request)
+    }
+    fn holds(&self, request: HoldsRequest) -> LedgerFuture<HoldsPage> {
+        self.inner.holds(request)
+    }
+    fn sweep(&self, request: SweepRequest) -> LedgerFuture<Swept> {
+        self.inner.sweep(request)
+    }
+}
+
+#[test]
+fn a_handle_dropped_after_a_capture_that_failed_tries_once_more() {
+    let down = |failures| DownForCaptures { inner: MemoryLedger::new(), failures: AtomicU32::new(failures) };
+    let guard = guard_over(Arc::new(down(1)), Policy::new());
+    wait(guard.top_up(&account(), key("funding"), dollars("5"))).unwrap();
+    let mut hold = wait(guard.hold(&account(), up_to(100))).unwrap();
+    assert!(matches!(wait(hold.capture(&rows(60))), Err(Error::Unavailable { .. })));
+    drop(hold);
+    assert_eq!(standing(&guard), (dollars("4.4"), dollars("0")), "charged with what the capture named");
+    // One that succeeded is not repeated, and its work not charged again.
+    let mut hold = wait(guard.hold(&account(), up_to(100))).unwrap();
+    hold.record(&rows(1)).unwrap();
+    wait(hold.capture(&rows(60))).unwrap();
+    drop(hold);
+    assert_eq!(standing(&guard), (dollars("3.8"), dollars("0")));
 }

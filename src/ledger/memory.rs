@@ -169,13 +169,12 @@ impl MemoryLedger {
             _ => None,
         };
         shard.decide(&request.account, held, Some(request.amount.unit()), now, |account, hold, rows| {
-            let known = rows.entry(account, &request.key);
+            let known = rows.entry(account, request.kind.operation(), &request.key);
             let source = match of {
                 Some(ChargeRef::Hold(_)) => hold.map_or(Source::None, Source::Hold),
-                Some(ChargeRef::Charge(key)) => rows
-                    .entry(account, key)
-                    .filter(|entry| entry.kind == crate::entry::EntryKind::Charge)
-                    .map_or(Source::None, Source::Entry),
+                Some(ChargeRef::Charge(key)) => {
+                    rows.entry(account, Operation::Charge, key).map_or(Source::None, Source::Entry)
+                }
                 None => Source::None,
             };
             rules::post(&account.state, known, source, request, now)
@@ -282,8 +281,8 @@ impl Ledger for MemoryLedger {
             Operation::Hold => rows
                 .hold(account.number, &request.key)
                 .map_or(Found::NotApplied, |hold| Found::Hold(Box::new(hold.clone()))),
-            Operation::Post => rows
-                .entry(account, &request.key)
+            operation => rows
+                .entry(account, operation, &request.key)
                 .map_or(Found::NotApplied, |entry| Found::Entry(Box::new(entry.clone()))),
         });
         LedgerFuture::ready(found.map(|found| found.unwrap_or(Found::NotApplied)))

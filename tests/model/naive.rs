@@ -110,7 +110,7 @@ pub(crate) struct Account {
     pub(crate) holds: Vec<Hold>,
     grace: BTreeMap<String, i128>,
     minimum: BTreeMap<String, i128>,
-    contents: BTreeMap<String, Content>,
+    contents: BTreeMap<(bool, String), Content>,
     /// When it was changed last: its time does not go back.
     changed_at: Option<i128>,
 }
@@ -160,8 +160,9 @@ impl Account {
     fn find(&self, key: &str) -> Option<usize> {
         self.holds.iter().position(|hold| hold.key == key)
     }
-    fn posting(&self, key: &str) -> Option<usize> {
-        self.entries.iter().position(|entry| entry.operation == Operation::Post && entry.key == key)
+    /// Charges have keys of their own, and so have all other postings.
+    fn posting(&self, operation: Operation, key: &str) -> Option<usize> {
+        self.entries.iter().position(|entry| entry.operation == operation && entry.key == key)
     }
     fn fresh<T>(&mut self, before: i128, now: i128, value: T) -> Answer<T> {
         self.seq += 1;
@@ -307,7 +308,8 @@ impl Account {
         if late && request.late == LateCapture::Reject {
             return Err(No::Expired(hold));
         }
-        if total > hold.total && request.over == OverCapture::Reject {
+        // A hold from which more was captured than it covers takes that total again.
+        if total > hold.total.max(hold.captured) && request.over == OverCapture::Reject {
             return Err(No::Over(total, hold.total));
         }
         // First what is set aside, or would be if time had not ended; then what is above it.
@@ -389,7 +391,10 @@ impl Account {
             PostKind::Refund { of } => Some(of.clone()),
             _ => None,
         };
-        if let Some(at) = self.posting(&key) {
+        let operation =
+            if matches!(request.kind, PostKind::Charge) { Operation::Charge } else { Operation::Credit };
+        let content_key = (operation == Operation::Charge, key.clone());
+        if let Some(at) = self.posting(operation, &key) {
             let known = self.entries[at].clone();
             // What it is comes first, then what was declared; the amount only where nothing was.
             if known.kind != request.kind.entry_kind() {
@@ -398,7 +403,7 @@ impl Account {
             if known.of != of {
                 return Err(No::Conflict("of".to_owned()));
             }
-            if let Some(field) = self.contents[&key].difference(&request.content) {
+            if let Some(field) = self.contents[&content_key].difference(&request.content) {
                 return Err(No::Conflict(field));
             }
             if request.content.is_empty() && known.amount != amount {
@@ -413,10 +418,7 @@ impl Account {
         }
         let source = match &of {
             Some(ChargeRef::Hold(of)) => self.find(&text(of)).map(|at| (true, at)),
-            Some(ChargeRef::Charge(of)) => self
-                .posting(&text(of))
-                .filter(|at| self.entries[*at].kind == EntryKind::Charge)
-                .map(|at| (false, at)),
+            Some(ChargeRef::Charge(of)) => self.posting(Operation::Charge, &text(of)).map(|at| (false, at)),
             None => None,
         };
         if of.is_some() {
@@ -444,7 +446,7 @@ impl Account {
         }
         let entry = Entry {
             key: key.clone(),
-            operation: Operation::Post,
+            operation,
             seq: self.seq + 1,
             kind: request.kind.entry_kind(),
             amount,
@@ -456,7 +458,7 @@ impl Account {
             late: false,
         };
         self.entries.push(entry.clone());
-        self.contents.insert(key, request.content.clone());
+        self.contents.insert(content_key, request.content.clone());
         self.fresh(before, now, entry)
     }
 
@@ -464,7 +466,7 @@ impl Account {
         let key = text(&request.key);
         match request.operation {
             Operation::Hold => (self.find(&key).map(|at| self.holds[at].clone()), None),
-            Operation::Post => (None, self.posting(&key).map(|at| self.entries[at].clone())),
+            operation => (None, self.posting(operation, &key).map(|at| self.entries[at].clone())),
         }
     }
 }

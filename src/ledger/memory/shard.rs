@@ -19,8 +19,6 @@ use crate::ledger::request::{HoldsCursor, Order, StatementRequest};
 use crate::ledger::rules::{self, AccountState, Changes, Decision, Stop};
 use crate::limits::Limits;
 
-/// How many due holds one decision releases before it asks whether that was enough.
-const RELEASE_BATCH: usize = 64;
 /// Up to how many due times of an account are searched, so that none of a closed hold is left behind.
 const SHORT_DUE: usize = 32;
 /// How many keys beyond the bound or past their retention one decision forgets, so that none pays for an idle night.
@@ -80,8 +78,10 @@ pub(super) struct Shard {
 pub(super) struct Rows {
     hasher: RandomState,
     holds: RowMap<Box<HoldState>>,
-    /// Where the posting with a key stands: the sequence number of its entry.
-    posts: RowMap<u64>,
+    /// Where the charge with a key stands: the sequence number of its entry.
+    charges: RowMap<u64>,
+    /// The same of grants, top-ups, refunds and adjustments, whose keys are a set of their own.
+    credits: RowMap<u64>,
     /// Closed holds in the order in which they were closed, with the time until which their keys are kept.
     closed: VecDeque<(Timestamp, RowKey)>,
     /// No hold of the shard is due before this.
@@ -108,7 +108,8 @@ impl Shard {
             rows: Rows {
                 hasher: RandomState::new(),
                 holds: HashMap::default(),
-                posts: HashMap::default(),
+                charges: HashMap::default(),
+                credits: HashMap::default(),
                 closed: VecDeque::new(),
                 next_due: Timestamp::MAX,
             },
@@ -117,7 +118,7 @@ impl Shard {
         }
     }
 
-    /// Runs a rule on an account and the hold that the request names, released as far as the rule needs, and stores
+    /// Runs a rule on an account and the hold that the request names, with everything released that is due, and stores
     /// what it decided.
     ///
     /// `unit` is given by requests that may create the account; for the others an account that does not exist has no
@@ -145,26 +146,19 @@ impl Shard {
             return Ok(outcome.reply);
         };
         let row = hold.map(|key| self.rows.key(account.number, key));
-        loop {
-            let released = self.rows.release_due(account, now);
-            let known = row.as_ref().and_then(|row| self.rows.holds.get(row)).map(Box::as_ref);
-            match rule(account, known, &self.rows) {
-                Ok(outcome) => {
-                    if let Some(changes) = outcome.changes {
-                        self.rows.apply(account, row, changes, self.retained_entries);
-                    }
-                    return Ok(outcome.reply);
-                }
-                Err(Stop::ReleaseFirst) if released > 0 => {}
-                Err(stop) => return Err(refusal(stop)),
-            }
+        self.rows.release_due(account, now, usize::MAX);
+        let known = row.as_ref().and_then(|row| self.rows.holds.get(row)).map(Box::as_ref);
+        let outcome = rule(account, known, &self.rows).map_err(refusal)?;
+        if let Some(changes) = outcome.changes {
+            self.rows.apply(account, row, changes, self.retained_entries);
         }
+        Ok(outcome.reply)
     }
 
     /// Releases everything of an account that is due.
     pub(super) fn release_all(&mut self, id: &AccountId, now: Timestamp) {
         if let Some(account) = self.accounts.get_mut(id) {
-            while self.rows.release_due(account, now) > 0 {}
+            self.rows.release_due(account, now, usize::MAX);
         }
     }
 
@@ -199,13 +193,7 @@ impl Shard {
         }
         let mut next_due = Timestamp::MAX;
         for account in self.accounts.values_mut() {
-            while left > 0 {
-                let released = self.rows.release_up_to(account, now, left.min(RELEASE_BATCH));
-                left = left.saturating_sub(released);
-                if released == 0 {
-                    break;
-                }
-            }
+            left = left.saturating_sub(self.rows.release_due(account, now, left));
             next_due = next_due.min(account.state.next_due);
         }
         self.rows.next_due = next_due;
@@ -232,8 +220,14 @@ impl Rows {
     }
 
     /// The posting with this key.
-    pub(super) fn entry<'a>(&self, account: &'a Account, key: &IdempotencyKey) -> Option<&'a Entry> {
-        let seq = self.posts.get(&self.key(account.number, key))?;
+    pub(super) fn entry<'a>(
+        &self,
+        account: &'a Account,
+        operation: Operation,
+        key: &IdempotencyKey,
+    ) -> Option<&'a Entry> {
+        let postings = if operation == Operation::Charge { &self.charges } else { &self.credits };
+        let seq = postings.get(&self.key(account.number, key))?;
         account.entries.get(account.position(*seq).ok()?)
     }
 
@@ -277,18 +271,23 @@ impl Rows {
             *stored = charge;
         }
         if let Some(entry) = changes.entry {
-            if entry.operation == Operation::Post {
+            if entry.operation != Operation::Hold {
                 let row = self.key(account.number, &entry.key);
-                self.posts.insert(row, entry.seq);
+                self.postings_mut(entry.operation).insert(row, entry.seq);
             }
             account.push(entry);
             while account.entries.len() > retained_entries {
-                if let Some(folded) = account.fold_oldest() {
-                    let row = self.key(account.number, &folded);
-                    self.posts.remove(&row);
+                let Some((operation, key)) = account.fold_oldest() else { break };
+                if operation != Operation::Hold {
+                    let row = self.key(account.number, &key);
+                    self.postings_mut(operation).remove(&row);
                 }
             }
         }
+    }
+
+    fn postings_mut(&mut self, operation: Operation) -> &mut RowMap<u64> {
+        if operation == Operation::Charge { &mut self.charges } else { &mut self.credits }
     }
 
     fn put_hold(&mut self, account: &mut Account, row: RowKey, hold: HoldState) {
@@ -298,13 +297,15 @@ impl Rows {
                 let stored = stored.get_mut();
                 let moved = stored.release_at != due;
                 let closed = stored.is_open() && !open;
-                if closed || moved {
-                    account.drop_due(stored.release_at, &row.key);
-                }
+                let was_due = stored.release_at;
                 **stored = hold;
                 if closed {
-                    self.closed.push_back((kept_until(stored, account.state.time), row));
-                    return;
+                    let until = kept_until(stored, account.state.time);
+                    self.closed.push_back((until, row.clone()));
+                }
+                if closed || moved {
+                    account.drop_due(was_due, &row.key);
+                    self.find_next_due(account, was_due);
                 }
                 moved
             }
@@ -315,26 +316,16 @@ impl Rows {
         };
         if open && moved {
             account.push_due(due, row.key, self);
+            account.state.next_due = account.state.next_due.min(due);
             self.next_due = self.next_due.min(due);
         }
     }
 
-    fn release_due(&mut self, account: &mut Account, now: Timestamp) -> usize {
-        self.release_up_to(account, now, RELEASE_BATCH)
-    }
-
-    /// Releases up to `limit` holds of an account that are due; says how many.
-    fn release_up_to(&mut self, account: &mut Account, now: Timestamp, limit: usize) -> usize {
+    /// Releases holds of an account that are due, up to `limit`; says how many.
+    fn release_due(&mut self, account: &mut Account, now: Timestamp, limit: usize) -> usize {
         let now = account.state.at(now).time;
         let mut released = 0_usize;
         while released < limit && account.state.next_due <= now {
-            match account.due.peek() {
-                Some(Reverse((at, _))) if *at <= now => {}
-                top => {
-                    account.state.next_due = top.map_or(Timestamp::MAX, |Reverse((at, _))| *at);
-                    break;
-                }
-            }
             let Some(Reverse((at, key))) = account.due.pop() else { break };
             let row = self.key(account.number, &key);
             if let Some(hold) = self.holds.get_mut(&row)
@@ -345,8 +336,26 @@ impl Rows {
                 self.closed.push_back((kept_until(hold, now), row));
                 released = released.saturating_add(1);
             }
+            self.find_next_due(account, at);
         }
         released
+    }
+
+    /// Makes `next_due` exact again after the hold that was due at `was_due` no longer is: the time of the topmost item
+    /// whose hold is open and due then, as long as every open hold has such an item.
+    fn find_next_due(&self, account: &mut Account, was_due: Timestamp) {
+        if was_due > account.state.next_due {
+            return;
+        }
+        while let Some(Reverse((at, key))) = account.due.peek() {
+            let open = self.hold(account.number, key).filter(|hold| hold.is_open() && hold.release_at == *at);
+            if open.is_some() {
+                account.state.next_due = *at;
+                return;
+            }
+            account.due.pop();
+        }
+        account.state.next_due = Timestamp::MAX;
     }
 }
 
@@ -401,8 +410,8 @@ impl Account {
         }
     }
 
-    /// Folds the oldest entry into the opening one; says which posting's key goes with it.
-    fn fold_oldest(&mut self) -> Option<IdempotencyKey> {
+    /// Folds the oldest entry into the opening one; says which key goes with it.
+    fn fold_oldest(&mut self) -> Option<(Operation, IdempotencyKey)> {
         let oldest = self.entries.pop_front()?;
         let opening = self.opening.get_or_insert_with(|| {
             Box::new(Entry {
@@ -412,7 +421,7 @@ impl Account {
                 refunded: 0,
                 of: None,
                 kind: EntryKind::Opening,
-                operation: Operation::Post,
+                operation: Operation::Credit,
                 late: false,
                 ..oldest
             })
@@ -421,7 +430,7 @@ impl Account {
         // What is posted after it is the sum of everything up to it.
         (opening.amount, opening.posted_after) = (oldest.posted_after, oldest.posted_after);
         opening.uncollected = opening.uncollected.saturating_add(oldest.uncollected);
-        (oldest.operation == Operation::Post).then_some(oldest.key)
+        Some((oldest.operation, oldest.key))
     }
 
     pub(super) fn page(&self, request: &StatementRequest, limit: usize) -> Statement {
