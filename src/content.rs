@@ -1,5 +1,7 @@
 //! What a caller says a request is, so that a repeated key can be told from a reused one.
 
+use std::collections::BTreeMap;
+use std::fmt::{self, Write as _};
 use std::sync::Arc;
 
 use crate::id::{IdError, Labels, plain};
@@ -19,10 +21,12 @@ use crate::id::{IdError, Labels, plain};
 /// assert_eq!(first.difference(&other).as_deref(), Some("rows"));
 /// # Ok::<(), billing_guard::IdError>(())
 /// ```
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Content(Option<Arc<[Field]>>);
-
-type Field = (Box<str>, Box<str>);
+#[derive(Clone, Default)]
+pub struct Content(
+    // One text for all fields: a name, a tab, a value and a line feed each. Neither name nor value has control
+    // characters.
+    Option<Arc<str>>,
+);
 
 impl Content {
     /// The most fields.
@@ -39,7 +43,7 @@ impl Content {
     pub fn new<N: AsRef<str>, V: AsRef<str>>(
         fields: impl IntoIterator<Item = (N, V)>,
     ) -> Result<Self, IdError> {
-        let mut kept: Vec<Field> = Vec::new();
+        let mut kept = BTreeMap::<Box<str>, Box<str>>::new();
         for (name, value) in fields {
             let (name, value) = (name.as_ref(), value.as_ref());
             if name.is_empty() || !plain(name, Self::MAX_NAME) {
@@ -56,19 +60,16 @@ impl Content {
                     "expected up to 256 characters, none a control character",
                 ));
             }
-            match kept.binary_search_by(|(known, _)| known.as_ref().cmp(name)) {
-                Ok(at) => {
-                    if let Some((_, slot)) = kept.get_mut(at) {
-                        *slot = value.into();
-                    }
-                }
-                Err(_) if kept.len() == Self::MAX => {
-                    return Err(IdError::new("one field too many", name, "at most 32 fields"));
-                }
-                Err(at) => kept.insert(at, (name.into(), value.into())),
+            kept.insert(name.into(), value.into());
+            if kept.len() > Self::MAX {
+                return Err(IdError::new("one field too many", name, "at most 32 fields"));
             }
         }
-        Ok(Self((!kept.is_empty()).then(|| kept.into())))
+        let mut fields = Fields::new();
+        for (name, value) in &kept {
+            fields.push(&[name], format_args!("{value}"));
+        }
+        Ok(fields.finish())
     }
 
     /// Whether nothing was declared.
@@ -77,24 +78,59 @@ impl Content {
         self.0.is_none()
     }
 
-    /// The fields, by name.
+    /// The fields. Those given to [`new`](Self::new) come by name.
     pub fn iter(&self) -> impl Iterator<Item = (&str, &str)> {
-        self.0.iter().flat_map(|fields| fields.iter()).map(|(name, value)| (name.as_ref(), value.as_ref()))
+        self.0.iter().flat_map(|text| text.lines()).filter_map(|line| line.split_once('\t'))
     }
 
-    /// The name of the first field in which the two differ, `None` if they are equal.
+    /// The name of the first field, by name, in which the two differ; `None` if they are equal.
     #[must_use]
     pub fn difference(&self, other: &Self) -> Option<String> {
-        let (mut left, mut right) = (self.iter(), other.iter());
-        loop {
-            return match (left.next(), right.next()) {
-                (None, None) => None,
-                (Some(a), Some(b)) if a == b => continue,
-                // Both lists are in order, so the smaller name is the one that is missing on the other side.
-                (Some((a, _)), Some((b, _))) => Some(a.min(b).to_owned()),
-                (Some((name, _)), None) | (None, Some((name, _))) => Some(name.to_owned()),
-            };
+        if self.0 == other.0 {
+            return None;
         }
+        let (left, right): (BTreeMap<_, _>, BTreeMap<_, _>) = (self.iter().collect(), other.iter().collect());
+        let names = left.keys().chain(right.keys()).filter(|name| left.get(*name) != right.get(*name));
+        names.min().map(|name| (*name).to_owned())
+    }
+}
+
+impl PartialEq for Content {
+    fn eq(&self, other: &Self) -> bool {
+        self.difference(other).is_none()
+    }
+}
+
+impl Eq for Content {}
+
+impl fmt::Debug for Content {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_map().entries(self.iter()).finish()
+    }
+}
+
+/// Content in the making, from names and values that are known to be within their limits.
+pub(crate) struct Fields(String);
+
+impl Fields {
+    pub(crate) fn new() -> Self {
+        // Room for a few: one allocation for most.
+        Self(String::with_capacity(128))
+    }
+
+    /// Adds a field; its name comes in parts.
+    pub(crate) fn push(&mut self, name: &[&str], value: fmt::Arguments<'_>) {
+        for part in name {
+            self.0.push_str(part);
+        }
+        self.0.push('\t');
+        // Writing to a string does not fail.
+        let _ = self.0.write_fmt(value);
+        self.0.push('\n');
+    }
+
+    pub(crate) fn finish(self) -> Content {
+        Content((!self.0.is_empty()).then(|| self.0.into()))
     }
 }
 
@@ -154,5 +190,6 @@ mod tests {
         assert!(Content::new([("a\n", "v")]).is_err());
         let repeated = Content::new((0..40).map(|i| ("same", i.to_string()))).unwrap();
         assert_eq!(repeated.iter().collect::<Vec<_>>(), [("same", "39")]);
+        assert_eq!(format!("{repeated:?}"), r#"{"same": "39"}"#);
     }
 }

@@ -241,7 +241,7 @@ impl Guard {
             match applied {
                 Ok(applied) => {
                     let notices = notice::crossed(&applied, &inner.policy.low_balance);
-                    Ok(Hold::open(inner, account, &job, estimate, applied, notices))
+                    Ok(Hold::open(inner, account, job, estimate, applied, notices))
                 }
                 Err(error) => inner.observed_hold(account, job, Some(estimate), error),
             }
@@ -380,11 +380,8 @@ impl Inner {
     }
 
     fn prepare_charge(&self, account: &AccountId, job: &Job) -> Result<(PostRequest, Amount), Error> {
-        if !job.is_exact() {
-            return Err(job::invalid("a charge in one step needs exact quantities", &job.price));
-        }
         let estimate = job.estimate(&self.prices)?;
-        let charge = estimate.tariff.charge(job.exact_usage(), self.prices.unit());
+        let charge = estimate.tariff.charge(&job.exact_usage()?, self.prices.unit());
         let amount = charge.map_err(|error| Error::from_price(&error))?;
         self.check_size(job, amount)?;
         let key = job.key.clone().unwrap_or_else(IdempotencyKey::unique);

@@ -130,8 +130,18 @@ impl IdempotencyKey {
             origin: (SystemTime::now(), std::process::id()),
         });
         let serial = COUNTER.fetch_add(1, Ordering::Relaxed);
-        let [high, low] = start.seeds.each_ref().map(|seed| seed.hash_one((serial, start.origin)));
-        Self(format!("{high:016x}{low:016x}").into())
+        let hashes = start.seeds.each_ref().map(|seed| seed.hash_one((serial, start.origin)).to_be_bytes());
+        let nibbles = hashes.as_flattened().iter().flat_map(|byte| [byte.wrapping_shr(4), byte & 0xf]);
+        let mut text = [0_u8; 32];
+        for (slot, nibble) in text.iter_mut().zip(nibbles) {
+            *slot = if nibble < 10 {
+                b'0'.wrapping_add(nibble)
+            } else {
+                b'a'.wrapping_add(nibble.wrapping_sub(10))
+            };
+        }
+        // Hexadecimal digits are text.
+        Self(std::str::from_utf8(&text).unwrap_or_default().into())
     }
 
     /// The key of an entry that sums up forgotten ones; none is looked up by it.

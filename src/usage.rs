@@ -252,11 +252,6 @@ impl Usage {
         self.0.iter().map(|(name, quantity)| (name.as_ref(), *quantity))
     }
 
-    /// The same with names that can be kept.
-    pub(crate) fn named(&self) -> impl Iterator<Item = (&QuantityName, Quantity)> {
-        self.0.iter().map(|(name, quantity)| (name, *quantity))
-    }
-
     /// Whether `name` was mentioned, if only as none.
     #[must_use]
     pub fn mentions(&self, name: &str) -> bool {

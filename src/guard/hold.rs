@@ -32,10 +32,8 @@ pub struct Hold {
     backing: Backing,
     /// The price when the hold was made, which is the price that is charged. `None` only if there is none.
     tariff: Option<Arc<Tariff>>,
-    /// All quantities at their most.
-    ceiling: Usage,
+    job: Job,
     recorded: Usage,
-    on_drop: OnDrop,
     settlement: Settlement,
     notices: Vec<Notice>,
 }
@@ -47,38 +45,37 @@ enum Backing {
     Observed(Error),
 }
 
-/// Whether a capture or void is on its way or done. Shared with the answer: one that says it was not applied, or not
-/// whether, makes the settlement due again, so that a handle dropped thereafter tries once more.
-#[derive(Clone)]
-struct Settlement(Arc<AtomicBool>);
+/// Whether a capture or void is on its way or done.
+enum Settlement {
+    /// It is still to come: dropping the handle submits it.
+    Due,
+    /// The ledger took it.
+    Done,
+    /// It was submitted, and is due again if this becomes true: the answer said that it was not applied, or not
+    /// whether.
+    Submitted(Arc<AtomicBool>),
+}
 
 impl Settlement {
-    fn due() -> Self {
-        Self(Arc::new(AtomicBool::new(false)))
-    }
-
-    fn is_submitted(&self) -> bool {
-        self.0.load(Ordering::Acquire)
-    }
-
-    fn submit(&self) {
-        self.0.store(true, Ordering::Release);
-    }
-
-    /// Takes note of the ledger's answer.
-    fn answered<T>(&self, answer: Result<T, LedgerError>) -> Result<T, Error> {
-        if let Err(LedgerError::Unavailable { .. } | LedgerError::OutcomeUnknown { .. }) = &answer {
-            self.0.store(false, Ordering::Release);
+    fn is_due(&self) -> bool {
+        match self {
+            Self::Due => true,
+            Self::Done => false,
+            Self::Submitted(failed) => failed.load(Ordering::Acquire),
         }
-        answer.map_err(Error::from)
     }
+}
+
+/// Whether a request may be tried again: it was not applied, or perhaps not.
+const fn has_failed<T>(answer: &Result<T, LedgerError>) -> bool {
+    matches!(answer, Err(LedgerError::Unavailable { .. } | LedgerError::OutcomeUnknown { .. }))
 }
 
 impl Hold {
     pub(super) fn open(
         guard: Arc<Inner>,
         account: AccountId,
-        job: &Job,
+        job: Job,
         estimate: Estimate,
         applied: Applied<HoldState>,
         notices: Vec<Notice>,
@@ -89,10 +86,9 @@ impl Hold {
             key: applied.value().key().clone(),
             backing: Backing::Held(applied),
             tariff: Some(estimate.tariff),
-            ceiling: estimate.ceiling,
+            job,
             recorded: Usage::new(),
-            on_drop: job.on_drop,
-            settlement: Settlement::due(),
+            settlement: Settlement::Due,
             notices,
         }
     }
@@ -104,20 +100,15 @@ impl Hold {
         estimate: Option<Estimate>,
         would_be: Error,
     ) -> Self {
-        let (tariff, ceiling) = match estimate {
-            Some(estimate) => (Some(estimate.tariff), estimate.ceiling),
-            None => (None, Usage::new()),
-        };
         Self {
             guard,
             account,
-            key: job.key.unwrap_or_else(IdempotencyKey::unique),
+            key: job.key.clone().unwrap_or_else(IdempotencyKey::unique),
             backing: Backing::Observed(would_be),
-            tariff,
-            ceiling,
+            tariff: estimate.map(|estimate| estimate.tariff),
+            job,
             recorded: Usage::new(),
-            on_drop: job.on_drop,
-            settlement: Settlement::due(),
+            settlement: Settlement::Due,
             notices: Vec::new(),
         }
     }
@@ -177,7 +168,7 @@ impl Hold {
         match (&self.backing, &self.tariff) {
             (Backing::Observed(_), _) | (_, None) => Quantity::MAX,
             (Backing::Held(applied), Some(tariff)) => {
-                tariff.covers(applied.value().total(), name, &self.ceiling).unwrap_or(Quantity::ZERO)
+                tariff.covers(applied.value().total(), name, &self.job.ceiling()).unwrap_or(Quantity::ZERO)
             }
         }
     }
@@ -239,31 +230,45 @@ impl Hold {
     pub fn void(&mut self) -> LedgerFuture<(), Error> {
         self.recorded = Usage::new();
         // Should this fail and the handle be dropped, it is tried again and not charged.
-        self.on_drop = OnDrop::Settle;
+        self.job.on_drop = OnDrop::Settle;
         if self.observed().is_some() {
             return LedgerFuture::ready(Ok(()));
         }
-        self.settlement.submit();
-        let settlement = self.settlement.clone();
         let request = VoidRequest::new(self.account.clone(), self.key.clone());
         let voided = self.guard.ledger.void(request);
-        voided.map(move |answer| settlement.answered(answer).map(|_| ()))
+        self.submitted(voided).map(|answer| answer.map(|_| ()).map_err(Error::from))
     }
 
     fn settle(&mut self, cost: Amount) -> LedgerFuture<Receipt, Error> {
         if self.observed().is_some() {
             return LedgerFuture::ready(Ok(unbooked(cost)));
         }
-        self.on_drop = OnDrop::Settle;
-        self.settlement.submit();
-        let settlement = self.settlement.clone();
+        self.job.on_drop = OnDrop::Settle;
         let guard = Arc::clone(&self.guard);
         let captured = guard.ledger.capture(self.capture_request(cost));
-        captured.map(move |answer| {
-            let settled = settlement.answered(answer)?;
+        self.submitted(captured).map(move |answer| {
+            let settled = answer?;
             let notices = notice::crossed(&settled, &guard.policy.low_balance);
             Ok(Receipt { settled, booked: true, notices })
         })
+    }
+
+    /// Takes note that a settlement was submitted, and of its answer.
+    fn submitted<T: 'static>(&mut self, answer: LedgerFuture<T>) -> LedgerFuture<T> {
+        match answer.into_ready() {
+            Ok(answer) => {
+                self.settlement = if has_failed(&answer) { Settlement::Due } else { Settlement::Done };
+                LedgerFuture::ready(answer)
+            }
+            Err(pending) => {
+                let failed = Arc::new(AtomicBool::new(false));
+                self.settlement = Settlement::Submitted(Arc::clone(&failed));
+                pending.map(move |answer| {
+                    failed.store(has_failed(&answer), Ordering::Release);
+                    answer
+                })
+            }
+        }
     }
 
     fn cost(&self, usage: &Usage) -> Result<Amount, Error> {
@@ -288,12 +293,12 @@ impl Hold {
 
 impl Drop for Hold {
     fn drop(&mut self) {
-        if self.settlement.is_submitted() || self.observed().is_some() {
+        if !self.settlement.is_due() || self.observed().is_some() {
             return;
         }
         // Submitted by the call; nobody is left to read the answers. Should the ledger not take them, the hold
         // expires.
-        match self.on_drop {
+        match self.job.on_drop {
             OnDrop::LeaveToExpire => {}
             OnDrop::CaptureHold => drop(self.guard.ledger.capture(self.capture_request(self.amount()))),
             OnDrop::Settle if self.recorded.is_empty() => drop(self.void()),

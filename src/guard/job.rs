@@ -4,13 +4,13 @@ use std::borrow::Cow;
 use std::time::Duration;
 
 use crate::amount::{Amount, Unit};
-use crate::content::Content;
+use crate::content::{Content, Fields};
 use crate::guard::error::Error;
 use crate::id::{IdempotencyKey, Labels, plain};
 use crate::policy::OnDrop;
 use crate::price::{PriceBook, Tariff};
 use crate::text::quoted;
-use crate::usage::{Quantity, QuantityName, Usage};
+use crate::usage::{Quantity, QuantityName, Usage, UsageError, is_name};
 
 /// A piece of work about to be done: which price it has, and how much of what it will use, exactly or at most.
 ///
@@ -28,9 +28,7 @@ use crate::usage::{Quantity, QuantityName, Usage};
 pub struct Job {
     pub(crate) price: Cow<'static, str>,
     pub(crate) key: Option<IdempotencyKey>,
-    exact: Usage,
-    at_most: Usage,
-    down_to: Usage,
+    quantities: Vec<(QuantityName, Extent)>,
     pub(crate) budget: Option<Amount>,
     pub(crate) lifetime: Option<Duration>,
     content: Content,
@@ -38,12 +36,39 @@ pub struct Job {
     pub(crate) on_drop: OnDrop,
 }
 
+/// How much of a quantity a job uses.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Extent {
+    Exact(Quantity),
+    AtMost(Quantity),
+    /// As little as this will do, but how much at most was not said (yet).
+    DownTo(Quantity),
+    Between(Quantity, Quantity),
+    /// Both exact and bounded.
+    Contradiction,
+}
+
+impl Extent {
+    const fn least(self) -> Quantity {
+        match self {
+            Self::Exact(quantity) | Self::AtMost(quantity) => quantity,
+            Self::DownTo(least) | Self::Between(least, _) => least,
+            Self::Contradiction => Quantity::ZERO,
+        }
+    }
+
+    const fn most(self) -> Quantity {
+        match self {
+            Self::Exact(most) | Self::AtMost(most) | Self::Between(_, most) => most,
+            Self::DownTo(_) | Self::Contradiction => Quantity::ZERO,
+        }
+    }
+}
+
 /// What a job is estimated at.
 #[derive(Clone, Debug)]
 pub(crate) struct Estimate {
     pub(crate) tariff: std::sync::Arc<Tariff>,
-    /// All quantities at their most.
-    pub(crate) ceiling: Usage,
     pub(crate) amount: Amount,
     pub(crate) minimum: Amount,
 }
@@ -51,6 +76,8 @@ pub(crate) struct Estimate {
 impl Job {
     /// The longest name of a price, in characters.
     pub const MAX_PRICE_NAME: usize = 256;
+    /// The most fields of content.
+    pub const MAX_CONTENT: usize = 14;
 
     /// Work with this price in the guard's price book.
     #[must_use]
@@ -58,9 +85,7 @@ impl Job {
         Self {
             price: price.into(),
             key: None,
-            exact: Usage::new(),
-            at_most: Usage::new(),
-            down_to: Usage::new(),
+            quantities: Vec::new(),
             budget: None,
             lifetime: None,
             content: Content::default(),
@@ -71,24 +96,43 @@ impl Job {
 
     /// It will use exactly this much of a quantity.
     #[must_use]
-    pub fn exact(mut self, name: impl Into<QuantityName>, quantity: impl Into<Quantity>) -> Self {
-        self.exact = self.exact.with(name, quantity);
-        self
+    pub fn exact(self, name: impl Into<QuantityName>, quantity: impl Into<Quantity>) -> Self {
+        let quantity = quantity.into();
+        self.set(name.into(), |known| match known {
+            None | Some(Extent::Exact(_)) => Extent::Exact(quantity),
+            Some(_) => Extent::Contradiction,
+        })
     }
 
     /// It will use at most this much of a quantity.
     #[must_use]
-    pub fn at_most(mut self, name: impl Into<QuantityName>, quantity: impl Into<Quantity>) -> Self {
-        self.at_most = self.at_most.with(name, quantity);
-        self
+    pub fn at_most(self, name: impl Into<QuantityName>, quantity: impl Into<Quantity>) -> Self {
+        let most = quantity.into();
+        self.set(name.into(), |known| match known {
+            None | Some(Extent::AtMost(_)) => Extent::AtMost(most),
+            Some(Extent::DownTo(least) | Extent::Between(least, _)) => Extent::Between(least, most),
+            Some(Extent::Exact(_) | Extent::Contradiction) => Extent::Contradiction,
+        })
     }
 
     /// If the balance is short of the most, it will do with as little as this: then what there is is held, and
     /// [`Hold::covers`](crate::Hold::covers) says how far it goes. Only for a quantity given by
     /// [`at_most`](Self::at_most).
     #[must_use]
-    pub fn down_to(mut self, name: impl Into<QuantityName>, quantity: impl Into<Quantity>) -> Self {
-        self.down_to = self.down_to.with(name, quantity);
+    pub fn down_to(self, name: impl Into<QuantityName>, quantity: impl Into<Quantity>) -> Self {
+        let least = quantity.into();
+        self.set(name.into(), |known| match known {
+            None | Some(Extent::DownTo(_)) => Extent::DownTo(least),
+            Some(Extent::AtMost(most) | Extent::Between(_, most)) => Extent::Between(least, most),
+            Some(Extent::Exact(_) | Extent::Contradiction) => Extent::Contradiction,
+        })
+    }
+
+    fn set(mut self, name: QuantityName, extent: impl FnOnce(Option<Extent>) -> Extent) -> Self {
+        match self.quantities.iter_mut().find(|(known, _)| *known == name) {
+            Some((_, known)) => *known = extent(Some(*known)),
+            None => self.quantities.push((name, extent(None))),
+        }
         self
     }
 
@@ -136,59 +180,84 @@ impl Job {
         self
     }
 
-    /// Whether every quantity is exact, as a charge in one step needs.
-    pub(crate) fn is_exact(&self) -> bool {
-        self.at_most.is_empty() && self.down_to.is_empty()
+    /// All quantities at their most.
+    pub(crate) fn ceiling(&self) -> Usage {
+        self.quantities
+            .iter()
+            .fold(Usage::new(), |usage, (name, extent)| usage.with(name.clone(), extent.most()))
     }
 
-    pub(crate) fn exact_usage(&self) -> &Usage {
-        &self.exact
+    /// What the job comes to if every quantity is exact, as a charge in one step needs.
+    pub(crate) fn exact_usage(&self) -> Result<Usage, Error> {
+        match self.quantities.iter().find(|(_, extent)| !matches!(extent, Extent::Exact(_))) {
+            Some((name, _)) => Err(invalid("a charge in one step needs exact quantities", name)),
+            None => Ok(self.ceiling()),
+        }
     }
 
     /// Prices the job: all of it at its most, and the least that will do.
     pub(crate) fn estimate(&self, prices: &PriceBook) -> Result<Estimate, Error> {
+        self.check()?;
+        let tariff = prices.tariff(&self.price).map_err(|error| Error::from_price(&error))?;
+        let price = |extent: fn(Extent) -> Quantity| {
+            let quantities = self.quantities.iter().map(|(name, known)| (name.as_ref(), extent(*known)));
+            tariff.ceiling_of(quantities, prices.unit()).map_err(|error| Error::from_price(&error))
+        };
+        let amount = price(Extent::most)?;
+        let shrinks = self.quantities.iter().any(|(_, extent)| matches!(extent, Extent::Between(..)));
+        let minimum = if shrinks { price(Extent::least)? } else { amount };
+        Ok(Estimate { tariff, amount, minimum })
+    }
+
+    fn check(&self) -> Result<(), Error> {
         if self.price.is_empty() || !plain(&self.price, Self::MAX_PRICE_NAME) {
             return Err(invalid("the name of the price must have 1 to 256 characters", &self.price));
         }
-        let mut ceiling = self.exact.clone();
-        for (name, quantity) in self.at_most.named() {
-            if self.exact.mentions(name) {
-                return Err(invalid("a quantity cannot be both exact and bounded", name));
-            }
-            ceiling = ceiling.with(name.clone(), quantity);
+        if self.quantities.len() > Usage::MAX {
+            return Err(Error::from_usage(&UsageError::TooMany { count: self.quantities.len() }));
         }
-        ceiling.check().map_err(|error| Error::from_usage(&error))?;
-        let mut least = ceiling.clone();
-        for (name, quantity) in self.down_to.named() {
-            if !self.at_most.mentions(name) || quantity > self.at_most.get(name) {
-                return Err(invalid("the least of a quantity needs a bound that is not below it", name));
+        for (name, extent) in &self.quantities {
+            if !is_name(name) {
+                return Err(Error::from_usage(&UsageError::InvalidName { text: quoted(name) }));
             }
-            least = least.with(name.clone(), quantity);
+            match extent {
+                Extent::Contradiction => {
+                    return Err(invalid("a quantity cannot be both exact and bounded", name));
+                }
+                Extent::DownTo(_) => {
+                    return Err(invalid("the least of a quantity needs a bound", name));
+                }
+                Extent::Between(least, most) if least > most => {
+                    return Err(invalid("the least of a quantity must not exceed its bound", name));
+                }
+                _ => {}
+            }
         }
-        let tariff = prices.tariff(&self.price).map_err(|error| Error::from_price(&error))?;
-        let price =
-            |usage: &Usage| tariff.ceiling(usage, prices.unit()).map_err(|error| Error::from_price(&error));
-        let amount = price(&ceiling)?;
-        let minimum = if self.down_to.is_empty() { amount } else { price(&least)? };
-        Ok(Estimate { tariff, ceiling, amount, minimum })
+        Ok(())
     }
 
     /// What the caller declared, for telling a repeated key from a reused one. Work with a key of its own is never
-    /// repeated, and needs none.
+    /// repeated, and needs none. The job has been checked.
     pub(crate) fn content(&self) -> Result<Content, Error> {
         if self.key.is_none() {
             return Ok(Content::default());
         }
-        let mut fields = vec![("price".to_owned(), self.price.clone().into_owned())];
-        fields.extend(
-            self.exact.iter().map(|(name, quantity)| (format!("exact.{name}"), quantity.to_string())),
-        );
-        for (name, most) in self.at_most.iter() {
-            let least = if self.down_to.mentions(name) { self.down_to.get(name) } else { most };
-            fields.push((format!("at_most.{name}"), format!("{least}..{most}")));
+        let more = self.content.iter().count();
+        if more > Self::MAX_CONTENT {
+            return Err(invalid("a job declares at most 14 fields of content", &more.to_string()));
         }
-        fields.extend(self.content.iter().map(|(name, value)| (format!("content.{name}"), value.to_owned())));
-        Content::new(fields).map_err(|error| invalid("the job cannot be declared", &error.to_string()))
+        let mut fields = Fields::new();
+        fields.push(&["price"], format_args!("{}", self.price));
+        for (name, extent) in &self.quantities {
+            match extent {
+                Extent::Exact(quantity) => fields.push(&["exact.", name], format_args!("{quantity}")),
+                _ => fields.push(&["at_most.", name], format_args!("{}..{}", extent.least(), extent.most())),
+            }
+        }
+        for (name, value) in self.content.iter() {
+            fields.push(&["content.", name], format_args!("{value}"));
+        }
+        Ok(fields.finish())
     }
 
     /// An amount of the job that must be in the guard's unit.

@@ -33,6 +33,17 @@ impl<T, E> LedgerFuture<T, E> {
         Self(State::Boxed(Box::pin(future)))
     }
 
+    /// The answer if it is there already; else the future, to wait for.
+    ///
+    /// # Errors
+    /// The future itself.
+    pub fn into_ready(self) -> Result<Result<T, E>, Self> {
+        match self.0 {
+            State::Ready(Some(answer)) => Ok(answer),
+            state => Err(Self(state)),
+        }
+    }
+
     /// The same answer turned into another by `f`, at once if it is there.
     pub fn map<U, F>(
         self,

@@ -193,7 +193,8 @@ impl Tariff {
     /// [`PriceError::UnpricedQuantity`] naming a quantity that was used and has no rate, [`PriceError::Overflow`] if
     /// the sum does not fit into an amount, [`PriceError::Usage`] if the usage is outside its limits.
     pub fn charge(&self, usage: &Usage, unit: Unit) -> Result<Amount, PriceError> {
-        self.exact(usage, None, unit)?.round(self.rounding, unit)
+        usage.check()?;
+        self.exact(usage.iter(), unit)?.round(self.rounding, unit)
     }
 
     /// What this usage costs at most: the same sum, rounded up. Hold this much.
@@ -210,7 +211,17 @@ impl Tariff {
     /// # Errors
     /// As [`charge`](Self::charge).
     pub fn ceiling(&self, usage: &Usage, unit: Unit) -> Result<Amount, PriceError> {
-        self.exact(usage, None, unit)?.round(Rounding::Up, unit)
+        usage.check()?;
+        self.ceiling_of(usage.iter(), unit)
+    }
+
+    /// The same of quantities that are known to be within their limits.
+    pub(crate) fn ceiling_of<'a>(
+        &self,
+        quantities: impl Iterator<Item = (&'a str, Quantity)>,
+        unit: Unit,
+    ) -> Result<Amount, PriceError> {
+        self.exact(quantities, unit)?.round(Rounding::Up, unit)
     }
 
     /// The largest whole quantity of `name` that `amount` covers together with `others`: up to it,
@@ -234,7 +245,8 @@ impl Tariff {
     /// outside its limits.
     pub fn covers(&self, amount: Amount, name: &str, others: &Usage) -> Result<Quantity, PriceError> {
         let rate = self.rate_or_policy(name, Quantity::ZERO)?;
-        let spent = match self.exact(others, Some(name), amount.unit()) {
+        others.check()?;
+        let spent = match self.exact(others.iter().filter(|(other, _)| *other != name), amount.unit()) {
             Ok(spent) => spent,
             // More than any amount, so more than this one.
             Err(PriceError::Overflow { .. }) => return Ok(Quantity::ZERO),
@@ -250,16 +262,19 @@ impl Tariff {
         Ok(left.whole_times(rate, amount.unit()).map_or(Quantity::ZERO, Quantity::from))
     }
 
-    /// The exact sum of the fixed price and every quantity except the one to leave out.
-    fn exact(&self, usage: &Usage, leave_out: Option<&str>, unit: Unit) -> Result<Steps, PriceError> {
-        usage.check()?;
+    /// The exact sum of the fixed price and the quantities.
+    fn exact<'a>(
+        &self,
+        quantities: impl Iterator<Item = (&'a str, Quantity)>,
+        unit: Unit,
+    ) -> Result<Steps, PriceError> {
         let mut sum = Steps::ZERO;
         if let Some(price) = self.fixed {
             sum = sum
                 .plus(price, Quantity::from(1_u64), unit)
                 .ok_or_else(|| PriceError::Overflow { what: format!("the fixed price of {price}"), unit })?;
         }
-        for (name, quantity) in usage.iter().filter(|(name, _)| leave_out != Some(*name)) {
+        for (name, quantity) in quantities {
             // Before the look-up: none of something costs nothing, priced or not.
             if quantity.is_zero() {
                 continue;

@@ -1,13 +1,13 @@
 //! Question: how much of a request does the guard take?
 //!
 //! A: all that the guard does for one request, in process: the key read from its text, the job made, held, captured.
-//! B: the CPU time that an axum server spends on an empty request over loopback, keep-alive, read from the kernel's
-//! account of the server's thread. Linux only.
+//! B: the CPU time that an axum server (tokio's default runtime, a process of its own) spends on an empty request over
+//! loopback, keep-alive, read from the kernel's account of its threads. Linux only.
 
 use std::fs;
-use std::io::{Read as _, Write as _};
+use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::{SocketAddr, TcpStream};
-use std::sync::mpsc;
+use std::process::{Child, Command, Stdio};
 use std::time::Instant;
 
 use axum::Router;
@@ -15,26 +15,47 @@ use axum::routing::get;
 use billing_guard::{AccountId, Guard, IdempotencyKey, Job, Tariff, Usage, wait};
 use billing_guard_peers::{Effort, Table, Target, nanos_each, take_turns, usd};
 
-/// An empty server on a thread of its own, and where the kernel counts that thread's time.
-fn serve() -> (SocketAddr, String) {
-    let (sender, receiver) = mpsc::channel();
-    std::thread::spawn(move || {
-        let task = fs::read_link("/proc/thread-self").expect("Linux");
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_io().build().expect("a runtime");
-        runtime.block_on(async {
-            let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a port");
-            let address = listener.local_addr().expect("an address");
-            sender.send((address, format!("/proc/{}/schedstat", task.display()))).expect("a receiver");
-            axum::serve(listener, Router::new().route("/", get(|| async {}))).await.expect("serving");
-        });
-    });
-    receiver.recv().expect("a server")
+/// An axum server with an empty handler on tokio's default runtime, in a process of its own: this program again.
+struct Server {
+    process: Child,
+    address: SocketAddr,
 }
 
-/// Nanoseconds that a thread has run.
-fn cpu_nanos(schedstat: &str) -> u64 {
-    let text = fs::read_to_string(schedstat).expect("schedstat");
-    text.split(' ').next().and_then(|nanos| nanos.parse().ok()).expect("nanoseconds")
+impl Server {
+    fn start() -> Self {
+        let program = std::env::current_exe().expect("this program");
+        let mut process =
+            Command::new(program).arg("--serve").stdout(Stdio::piped()).spawn().expect("a process");
+        let mut line = String::new();
+        let output = process.stdout.take().expect("its output");
+        BufReader::new(output).read_line(&mut line).expect("its address");
+        let address = line.trim().parse().expect("an address");
+        Self { process, address }
+    }
+
+    /// Nanoseconds that its threads have run, in user code and in the kernel.
+    fn cpu_nanos(&self) -> u64 {
+        let tasks = fs::read_dir(format!("/proc/{}/task", self.process.id())).expect("Linux");
+        let nanos = |task: std::io::Result<fs::DirEntry>| {
+            let text = fs::read_to_string(task.ok()?.path().join("schedstat")).ok()?;
+            text.split(' ').next()?.parse::<u64>().ok()
+        };
+        tasks.filter_map(nanos).sum()
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        let _ = self.process.kill();
+        let _ = self.process.wait();
+    }
+}
+
+#[tokio::main]
+async fn serve() {
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a port");
+    println!("{}", listener.local_addr().expect("an address"));
+    axum::serve(listener, Router::new().route("/", get(|| async {}))).await.expect("serving");
 }
 
 /// So many requests over each of several connections at once.
@@ -67,15 +88,18 @@ fn guarded(guard: &Guard, account: &AccountId, key: &str) {
 }
 
 fn main() {
+    if std::env::args().any(|arg| arg == "--serve") {
+        return serve();
+    }
     let effort = Effort::from_args();
     let table = Table::new("the guard's share : an empty axum request", effort);
     let tariff = Tariff::new().per_unit("bytes", "0.00001").and_then(|tariff| tariff.per_unit("rows", "0.002"));
     let guard = Guard::in_memory(usd()).price("query", tariff.expect("a tariff")).build().expect("a guard");
     let account = AccountId::new("acct_1").expect("an account");
     wait(guard.top_up(&account, IdempotencyKey::unique(), usd().minor(1_000_000_000_000_000))).expect("a top-up");
-    let (address, schedstat) = serve();
+    let server = Server::start();
     let mut serial = 0_u64;
-    for connections in [1, 8] {
+    for connections in [1, 8, 64] {
         let (cycles, requests) = (effort.pick(50_000, 200), effort.pick(16_000, 160) / connections);
         let turns = take_turns(
             effort.pick(15, 2),
@@ -93,9 +117,9 @@ fn main() {
                 nanos_each(start.elapsed(), cycles)
             },
             || {
-                let before = cpu_nanos(&schedstat);
-                load(address, connections, requests);
-                (cpu_nanos(&schedstat) - before) as f64 / (connections * requests) as f64
+                let before = server.cpu_nanos();
+                load(server.address, connections, requests);
+                (server.cpu_nanos() - before) as f64 / (connections * requests) as f64
             },
         );
         table.turns(&format!("{connections} connection(s)"), &turns, Target::AtMost(0.10));
