@@ -1,11 +1,11 @@
 //! One part of the accounts of a memory ledger, with its holds, entries and the keys it remembers.
 
-use std::cmp::Reverse;
 use std::collections::hash_map::{Entry as Slot, RandomState};
-use std::collections::{BinaryHeap, HashMap, VecDeque};
+use std::collections::{HashMap, VecDeque};
 use std::hash::{BuildHasher, BuildHasherDefault, Hash, Hasher};
 
 use super::broken;
+use super::due::Due;
 use crate::account::Applied;
 use crate::amount::Unit;
 use crate::clock::Timestamp;
@@ -19,8 +19,6 @@ use crate::ledger::request::{HoldsCursor, Order, StatementRequest};
 use crate::ledger::rules::{self, AccountState, Changes, Decision, Stop};
 use crate::limits::Limits;
 
-/// Up to how many due times of an account are searched, so that none of a closed hold is left behind.
-const SHORT_DUE: usize = 32;
 /// How many keys beyond the bound or past their retention one decision forgets, so that none pays for an idle night.
 const FORGET_BATCH: usize = 16;
 
@@ -92,9 +90,7 @@ pub(super) struct Rows {
 pub(super) struct Account {
     pub(super) number: u32,
     pub(super) state: AccountState,
-    /// When each open hold is due, soonest on top. While there are many, holds that were closed or extended leave
-    /// their old items behind, which are skipped when they surface and cleared when they are the majority.
-    due: BinaryHeap<Reverse<(Timestamp, IdempotencyKey)>>,
+    due: Due,
     /// In order of their sequence numbers.
     entries: VecDeque<Entry>,
     /// What was folded away before the first entry.
@@ -236,7 +232,6 @@ impl Rows {
         let mut due: Vec<_> = account
             .due
             .iter()
-            .map(|Reverse((release_at, key))| (*release_at, key))
             .filter(|(at, key)| after.is_none_or(|after| (*at, *key) > (after.release_at, &after.key)))
             .collect();
         due.sort_unstable();
@@ -304,7 +299,7 @@ impl Rows {
                     self.closed.push_back((until, row.clone()));
                 }
                 if closed || moved {
-                    account.drop_due(was_due, &row.key);
+                    account.due.remove(was_due, &row.key);
                     self.find_next_due(account, was_due);
                 }
                 moved
@@ -315,7 +310,10 @@ impl Rows {
             }
         };
         if open && moved {
-            account.push_due(due, row.key, self);
+            let open_holds = usize::try_from(account.state.open_holds).unwrap_or(usize::MAX);
+            account.due.push(due, row.key, open_holds, |at, key| {
+                self.hold(account.number, key).is_some_and(|hold| hold.is_open() && hold.release_at == at)
+            });
             account.state.next_due = account.state.next_due.min(due);
             self.next_due = self.next_due.min(due);
         }
@@ -326,7 +324,7 @@ impl Rows {
         let now = account.state.at(now).time;
         let mut released = 0_usize;
         while released < limit && account.state.next_due <= now {
-            let Some(Reverse((at, key))) = account.due.pop() else { break };
+            let Some((at, key)) = account.due.pop() else { break };
             let row = self.key(account.number, &key);
             if let Some(hold) = self.holds.get_mut(&row)
                 && hold.is_open()
@@ -347,10 +345,10 @@ impl Rows {
         if was_due > account.state.next_due {
             return;
         }
-        while let Some(Reverse((at, key))) = account.due.peek() {
-            let open = self.hold(account.number, key).filter(|hold| hold.is_open() && hold.release_at == *at);
+        while let Some((at, key)) = account.due.soonest() {
+            let open = self.hold(account.number, key).filter(|hold| hold.is_open() && hold.release_at == at);
             if open.is_some() {
-                account.state.next_due = *at;
+                account.state.next_due = at;
                 return;
             }
             account.due.pop();
@@ -370,7 +368,7 @@ impl Account {
         Self {
             number,
             state: AccountState::empty(unit),
-            due: BinaryHeap::new(),
+            due: Due::None,
             entries: VecDeque::new(),
             opening: None,
         }
@@ -387,27 +385,6 @@ impl Account {
             self.entries.reserve_exact(self.entries.len().div_ceil(2).max(1));
         }
         self.entries.push_back(entry);
-    }
-
-    fn push_due(&mut self, at: Timestamp, key: IdempotencyKey, rows: &Rows) {
-        let open = usize::try_from(self.state.open_holds).unwrap_or(usize::MAX);
-        if self.due.len() > open.saturating_mul(2).saturating_add(SHORT_DUE) {
-            let number = self.number;
-            self.due.retain(|Reverse((at, key))| {
-                rows.hold(number, key).is_some_and(|hold| hold.is_open() && hold.release_at == *at)
-            });
-        }
-        if self.due.len() == self.due.capacity() {
-            self.due.reserve_exact(self.due.len().div_ceil(2).max(1));
-        }
-        self.due.push(Reverse((at, key)));
-    }
-
-    /// Takes the due time of a hold out that was closed or extended, unless there are many to search.
-    fn drop_due(&mut self, at: Timestamp, key: &IdempotencyKey) {
-        if self.due.len() <= SHORT_DUE {
-            self.due.retain(|Reverse((due, other))| (*due, other) != (at, key));
-        }
     }
 
     /// Folds the oldest entry into the opening one; says which key goes with it.
