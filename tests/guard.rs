@@ -466,19 +466,22 @@ fn errors_show_no_id_and_no_amount_but_log_them() {
     }
 }
 
-/// A ledger that applies everything, and loses its first answer to each change.
-#[derive(Debug)]
-struct LosesFirstAnswer {
+/// A ledger in trouble: it may lose its first answer to each hold and capture, though it applied them, and may be down
+/// for its first captures.
+#[derive(Debug, Default)]
+struct InTrouble {
     inner: MemoryLedger,
+    loses_answers: bool,
     lost: Mutex<std::collections::HashSet<(&'static str, IdempotencyKey)>>,
+    captures_down: AtomicU32,
 }
 
-impl LosesFirstAnswer {
+impl InTrouble {
     fn answer<T>(&self, what: &'static str, key: IdempotencyKey, answer: LedgerFuture<T>) -> LedgerFuture<T>
     where
         T: Send + 'static,
     {
-        if self.lost.lock().unwrap().insert((what, key.clone())) {
+        if self.loses_answers && self.lost.lock().unwrap().insert((what, key.clone())) {
             let detail = "the answer was lost".to_owned();
             return LedgerFuture::boxed(async move { Err(LedgerError::OutcomeUnknown { key, detail }) });
         }
@@ -486,15 +489,21 @@ impl LosesFirstAnswer {
     }
 }
 
-impl Ledger for LosesFirstAnswer {
+impl Ledger for InTrouble {
     fn hold(&self, request: HoldRequest) -> LedgerFuture<Applied<HoldState>> {
         self.answer("hold", request.key.clone(), self.inner.hold(request))
     }
+    fn capture(&self, request: CaptureRequest) -> LedgerFuture<Applied<Captured>> {
+        let down = |left: u32| left.checked_sub(1);
+        if self.captures_down.fetch_update(Ordering::SeqCst, Ordering::SeqCst, down).is_ok() {
+            return LedgerFuture::boxed(async {
+                Err(LedgerError::Unavailable { detail: "down".to_owned() })
+            });
+        }
+        self.answer("capture", request.key.clone(), self.inner.capture(request))
+    }
     fn resize(&self, request: ResizeRequest) -> LedgerFuture<Applied<HoldState>> {
         self.inner.resize(request)
-    }
-    fn capture(&self, request: CaptureRequest) -> LedgerFuture<Applied<Captured>> {
-        self.answer("capture", request.key.clone(), self.inner.capture(request))
     }
     fn void(&self, request: VoidRequest) -> LedgerFuture<Applied<HoldState>> {
         self.inner.void(request)
@@ -521,7 +530,7 @@ impl Ledger for LosesFirstAnswer {
 
 #[test]
 fn an_unknown_outcome_is_asked_again_and_charged_once() {
-    let ledger = LosesFirstAnswer { inner: MemoryLedger::new(), lost: Mutex::default() };
+    let ledger = InTrouble { loses_answers: true, ..InTrouble::default() };
     let guard = guard_over(Arc::new(ledger), Policy::new());
     wait(guard.top_up(&account(), key("funding"), dollars("5"))).unwrap();
     let job = || up_to(100).with_key(key("req"));
@@ -663,55 +672,10 @@ fn what_the_client_sent_beside_quantities_can_tell_a_repeated_key_from_a_reused_
     assert_eq!(other, Error::KeyConflict { field: "content.body".to_owned() });
 }
 
-/// A ledger that is down for its first captures, and then works.
-#[derive(Debug)]
-struct DownForCaptures {
-    inner: MemoryLedger,
-    failures: AtomicU32,
-}
-
-impl Ledger for DownForCaptures {
-    fn hold(&self, request: HoldRequest) -> LedgerFuture<Applied<HoldState>> {
-        self.inner.hold(request)
-    }
-    fn resize(&self, request: ResizeRequest) -> LedgerFuture<Applied<HoldState>> {
-        self.inner.resize(request)
-    }
-    fn capture(&self, request: CaptureRequest) -> LedgerFuture<Applied<Captured>> {
-        if self.failures.fetch_update(Ordering::SeqCst, Ordering::SeqCst, |left| left.checked_sub(1)).is_ok()
-        {
-            let detail = "down".to_owned();
-            return LedgerFuture::boxed(async { Err(LedgerError::Unavailable { detail }) });
-        }
-        self.inner.capture(request)
-    }
-    fn void(&self, request: VoidRequest) -> LedgerFuture<Applied<HoldState>> {
-        self.inner.void(request)
-    }
-    fn post(&self, request: PostRequest) -> LedgerFuture<Applied<Entry>> {
-        self.inner.post(request)
-    }
-    fn find(&self, request: FindRequest) -> LedgerFuture<Found> {
-        self.inner.find(request)
-    }
-    fn balance(&self, request: BalanceRequest) -> LedgerFuture<Balance> {
-        self.inner.balance(request)
-    }
-    fn statement(&self, request: StatementRequest) -> LedgerFuture<Statement> {
-        self.inner.statement(request)
-    }
-    fn holds(&self, request: HoldsRequest) -> LedgerFuture<HoldsPage> {
-        self.inner.holds(request)
-    }
-    fn sweep(&self, request: SweepRequest) -> LedgerFuture<Swept> {
-        self.inner.sweep(request)
-    }
-}
-
 #[test]
 fn a_handle_dropped_after_a_capture_that_failed_tries_once_more() {
-    let down = |failures| DownForCaptures { inner: MemoryLedger::new(), failures: AtomicU32::new(failures) };
-    let guard = guard_over(Arc::new(down(1)), Policy::new());
+    let ledger = InTrouble { captures_down: AtomicU32::new(1), ..InTrouble::default() };
+    let guard = guard_over(Arc::new(ledger), Policy::new());
     wait(guard.top_up(&account(), key("funding"), dollars("5"))).unwrap();
     let mut hold = wait(guard.hold(&account(), up_to(100))).unwrap();
     assert!(matches!(wait(hold.capture(&rows(60))), Err(Error::Unavailable { .. })));
