@@ -69,7 +69,9 @@ fn load(address: SocketAddr, connections: usize, requests: usize) {
                 for _ in 0..requests {
                     stream.write_all(b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n").expect("sent");
                     let read = stream.read(&mut answer).expect("an answer");
-                    assert!(answer[..read].starts_with(b"HTTP/1.1 200") && answer[..read].ends_with(b"\r\n\r\n"));
+                    assert!(
+                        answer[..read].starts_with(b"HTTP/1.1 200") && answer[..read].ends_with(b"\r\n\r\n")
+                    );
                 }
             });
         }
@@ -93,10 +95,12 @@ fn main() {
     }
     let effort = Effort::from_args();
     let table = Table::new("the guard's share : an empty axum request", effort);
-    let tariff = Tariff::new().per_unit("bytes", "0.00001").and_then(|tariff| tariff.per_unit("rows", "0.002"));
+    let tariff =
+        Tariff::new().per_unit("bytes", "0.00001").and_then(|tariff| tariff.per_unit("rows", "0.002"));
     let guard = Guard::in_memory(usd()).price("query", tariff.expect("a tariff")).build().expect("a guard");
     let account = AccountId::new("acct_1").expect("an account");
-    wait(guard.top_up(&account, IdempotencyKey::unique(), usd().minor(1_000_000_000_000_000))).expect("a top-up");
+    wait(guard.top_up(&account, IdempotencyKey::unique(), usd().minor(1_000_000_000_000_000)))
+        .expect("a top-up");
     let server = Server::start();
     let mut serial = 0_u64;
     for connections in [1, 8, 64] {
