@@ -6,7 +6,7 @@ use std::net::Ipv4Addr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use billing_guard::{AccountId, MemoryLedger, Shape};
+use billing_guard::{AccountId, MemoryLedger};
 use metered_query::auth::ApiKeys;
 use metered_query::table::Table;
 use metered_query::webhook::WebhookSecret;
