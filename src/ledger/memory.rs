@@ -2,6 +2,8 @@
 //! durable ones.
 
 mod due;
+mod history;
+mod index;
 mod shard;
 
 use std::collections::hash_map::RandomState;
@@ -27,7 +29,7 @@ use crate::ledger::request::{
 use crate::ledger::rules::{self, AccountState, Decision, Source};
 use crate::limits::Limits;
 use crate::receipt::Captured;
-use shard::{Account, Shard};
+use shard::{Account, Named, Shard};
 
 /// How much of the past a [`MemoryLedger`] keeps. Balances are exact whatever is forgotten.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -128,23 +130,27 @@ impl MemoryLedger {
     pub fn with_clock(settings: MemorySettings, clock: Arc<dyn Clock>) -> Self {
         let count = settings.shards.clamp(1, 4_096).next_power_of_two();
         let keys = settings.retained_keys.div_ceil(count);
+        let hasher = RandomState::new();
         let shards = (0..count)
-            .map(|_| Padded(Mutex::new(Shard::new(keys, settings.retained_entries.max(1)))))
+            .map(|_| Padded(Mutex::new(Shard::new(hasher.clone(), keys, settings.retained_entries.max(1)))))
             .collect();
-        Self { shards, hasher: RandomState::new(), clock, next_sweep: AtomicUsize::new(0) }
+        Self { shards, hasher, clock, next_sweep: AtomicUsize::new(0) }
     }
 
-    /// The account's shard, locked, and the time: read after locking, so that no decision is made on an older time
-    /// than the one before it.
-    fn open(&self, account: &AccountId) -> Result<(MutexGuard<'_, Shard>, Timestamp), LedgerError> {
-        let hash = usize::try_from(self.hasher.hash_one(account) & 0xffff_ffff).unwrap_or_default();
-        // The count is a power of two.
-        let index = hash & self.shards.len().saturating_sub(1);
-        let shard = self.shards.get(index).ok_or_else(|| broken("no such shard"))?;
-        let mut shard = lock(shard);
+    /// The account by its hash, its shard, locked, and the time: read after locking, so that no decision is made on an
+    /// older time than the one before it.
+    fn open<'a>(
+        &self,
+        id: &'a AccountId,
+    ) -> Result<(MutexGuard<'_, Shard>, Named<'a>, Timestamp), LedgerError> {
+        let hash = self.hasher.hash_one(id);
+        // Other bits than the ones by which a shard finds its accounts. The count is a power of two.
+        let bits = usize::try_from(hash.wrapping_shr(32) & 0xffff).unwrap_or_default();
+        let shard = self.shards.get(bits & self.shards.len().saturating_sub(1));
+        let mut shard = lock(shard.ok_or_else(|| broken("no such shard"))?);
         let now = self.clock.now();
         shard.forget(now);
-        Ok((shard, now))
+        Ok((shard, Named { id, hash }, now))
     }
 
     /// Decides a request that names one hold, and applies what was decided.
@@ -155,12 +161,12 @@ impl MemoryLedger {
         unit: Option<Unit>,
         rule: impl Fn(&AccountState, Option<&HoldState>, Timestamp) -> Decision<T>,
     ) -> Result<Applied<T>, LedgerError> {
-        let (mut shard, now) = self.open(id)?;
-        shard.decide(id, Some(key), unit, now, |account, known, _| rule(&account.state, known, now))
+        let (mut shard, named, now) = self.open(id)?;
+        shard.decide(named, Some(key), unit, now, |account, known, _| rule(&account.state, known, now))
     }
 
     fn post_now(&self, request: &PostRequest) -> Result<Applied<Entry>, LedgerError> {
-        let (mut shard, now) = self.open(&request.account)?;
+        let (mut shard, named, now) = self.open(&request.account)?;
         let of = match &request.kind {
             PostKind::Refund { of } => Some(of),
             _ => None,
@@ -169,7 +175,7 @@ impl MemoryLedger {
             Some(ChargeRef::Hold(key)) => Some(key),
             _ => None,
         };
-        shard.decide(&request.account, held, Some(request.amount.unit()), now, |account, hold, rows| {
+        shard.decide(named, held, Some(request.amount.unit()), now, |account, hold, rows| {
             let known = rows.entry(account, request.kind.operation(), &request.key);
             let source = match of {
                 Some(ChargeRef::Hold(_)) => hold.map_or(Source::None, Source::Hold),
@@ -188,9 +194,9 @@ impl MemoryLedger {
         id: &AccountId,
         read: impl FnOnce(&Account, &shard::Rows) -> T,
     ) -> Result<Option<T>, LedgerError> {
-        let (mut shard, now) = self.open(id)?;
-        shard.release_all(id, now);
-        Ok(shard.view(id).map(|(account, rows)| read(account, rows)))
+        let (mut shard, named, now) = self.open(id)?;
+        shard.release_all(named, now);
+        Ok(shard.view(named).map(|(account, rows)| read(account, rows)))
     }
 
     fn sweep_now(&self, limit: u32) -> Result<Swept, LedgerError> {
@@ -280,7 +286,7 @@ impl Ledger for MemoryLedger {
     fn find(&self, request: FindRequest) -> LedgerFuture<Found> {
         let found = self.read(&request.account, |account, rows| match request.operation {
             Operation::Hold => rows
-                .hold(account.number, &request.key)
+                .hold(account, &request.key)
                 .map_or(Found::NotApplied, |hold| Found::Hold(Box::new(hold.clone()))),
             operation => rows
                 .entry(account, operation, &request.key)
@@ -304,7 +310,9 @@ impl Ledger for MemoryLedger {
 
     fn statement(&self, request: StatementRequest) -> LedgerFuture<Statement> {
         LedgerFuture::ready(check_page(request.limit).and_then(|limit| {
-            let page = self.read(&request.account, |account, _| account.page(&request, limit))?;
+            let page = self.read(&request.account, |account, _| {
+                account.history.page(&request, limit, account.state.seq)
+            })?;
             Ok(page.unwrap_or_default())
         }))
     }

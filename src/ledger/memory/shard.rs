@@ -1,111 +1,101 @@
 //! One part of the accounts of a memory ledger, with its holds, entries and the keys it remembers.
 
-use std::collections::hash_map::{Entry as Slot, RandomState};
-use std::collections::{HashMap, VecDeque};
-use std::hash::{BuildHasher, BuildHasherDefault, Hash, Hasher};
+use std::collections::VecDeque;
+use std::collections::hash_map::RandomState;
+use std::hash::BuildHasher;
 
 use super::broken;
 use super::due::Due;
+use super::history::History;
+use super::index::Index;
 use crate::account::Applied;
 use crate::amount::Unit;
 use crate::clock::Timestamp;
-use crate::content::Declared;
-use crate::entry::{Entry, EntryKind, Operation};
+use crate::entry::{Entry, Operation};
 use crate::error::LedgerError;
 use crate::hold::HoldState;
 use crate::id::{AccountId, IdempotencyKey};
-use crate::ledger::reply::{HoldsPage, Statement};
-use crate::ledger::request::{HoldsCursor, Order, StatementRequest};
+use crate::ledger::reply::HoldsPage;
+use crate::ledger::request::HoldsCursor;
 use crate::ledger::rules::{self, AccountState, Changes, Decision, Stop};
 use crate::limits::Limits;
 
 /// How many keys beyond the bound or past their retention one decision forgets, so that none pays for an idle night.
 const FORGET_BATCH: usize = 16;
 
-/// What a row is found by: its account's number within the shard, half the size of naming the account in every row,
-/// and its key. With their hash, so that finding, storing and forgetting a row reads a key's text once.
-#[derive(Clone, Debug, Eq)]
-struct RowKey {
-    hash: u32,
-    account: u32,
-    key: IdempotencyKey,
-}
-
-impl PartialEq for RowKey {
-    fn eq(&self, other: &Self) -> bool {
-        (self.hash, self.account) == (other.hash, other.account)
-            && (std::ptr::eq(self.key.as_str(), other.key.as_str()) || self.key == other.key)
-    }
-}
-
-impl Hash for RowKey {
-    fn hash<H: Hasher>(&self, state: &mut H) {
-        state.write_u32(self.hash);
-    }
-}
-
-/// Takes the hash that a [`RowKey`] carries, which came from a keyed hasher.
-#[derive(Debug, Default)]
-struct KnownHash(u64);
-
-impl Hasher for KnownHash {
-    fn write(&mut self, _: &[u8]) {}
-
-    fn write_u32(&mut self, hash: u32) {
-        // The table takes its place from the low bits, and what it compares first from the high ones.
-        self.0 = u64::from(hash).rotate_left(32) | u64::from(hash);
-    }
-
-    fn finish(&self) -> u64 {
-        self.0
-    }
-}
-
-type RowMap<T> = HashMap<RowKey, T, BuildHasherDefault<KnownHash>>;
-
 #[derive(Debug)]
 pub(super) struct Shard {
-    accounts: HashMap<AccountId, Box<Account>>,
+    accounts: Index<Box<Account>>,
     rows: Rows,
     retained_keys: usize,
     retained_entries: usize,
 }
 
-/// The rows of all accounts of a shard, found by key.
+/// An account's id with its hash, made once per request.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Named<'a> {
+    pub(super) id: &'a AccountId,
+    pub(super) hash: u64,
+}
+
+/// The rows of all accounts of a shard, found by the hash of account and key.
 #[derive(Debug)]
 pub(super) struct Rows {
     hasher: RandomState,
-    holds: RowMap<Box<HoldState>>,
-    /// Where the charge with a key stands: the sequence number of its entry.
-    charges: RowMap<u64>,
+    holds: Index<Box<HoldRow>>,
+    /// Where the charge with a key stands.
+    charges: Index<Place>,
     /// The same of grants, top-ups, refunds and adjustments, whose keys are a set of their own.
-    credits: RowMap<u64>,
+    credits: Index<Place>,
     /// Closed holds in the order in which they were closed, with the time until which their keys are kept.
-    closed: VecDeque<(Timestamp, RowKey)>,
+    closed: VecDeque<(Timestamp, u64)>,
     /// No hold of the shard is due before this.
     next_due: Timestamp,
 }
 
 #[derive(Debug)]
+struct HoldRow {
+    /// The number of its account.
+    account: u32,
+    state: HoldState,
+}
+
+impl HoldRow {
+    fn is(&self, account: u32, key: &IdempotencyKey) -> bool {
+        self.account == account && self.state.key == *key
+    }
+
+    fn is_due_at(&self, account: u32, at: Timestamp) -> bool {
+        self.account == account && self.state.is_open() && self.state.release_at == at
+    }
+}
+
+/// An entry, by the number of its account and its sequence number.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Place {
+    account: u32,
+    seq: u64,
+}
+
+#[derive(Debug)]
 pub(super) struct Account {
+    id: AccountId,
+    /// Its number within the shard, which rows name it by.
     pub(super) number: u32,
     pub(super) state: AccountState,
     due: Due,
-    /// In order of their sequence numbers.
-    entries: VecDeque<Entry>,
-    /// What was folded away before the first entry.
-    opening: Option<Box<Entry>>,
+    pub(super) history: History,
 }
 
 impl Shard {
-    pub(super) fn new(retained_keys: usize, retained_entries: usize) -> Self {
+    pub(super) fn new(hasher: RandomState, retained_keys: usize, retained_entries: usize) -> Self {
         Self {
-            accounts: HashMap::new(),
+            accounts: Index::new(),
             rows: Rows {
-                hasher: RandomState::new(),
-                holds: HashMap::default(),
-                charges: HashMap::default(),
-                credits: HashMap::default(),
+                hasher,
+                holds: Index::new(),
+                charges: Index::new(),
+                credits: Index::new(),
                 closed: VecDeque::new(),
                 next_due: Timestamp::MAX,
             },
@@ -121,52 +111,54 @@ impl Shard {
     /// hold either.
     pub(super) fn decide<T>(
         &mut self,
-        id: &AccountId,
+        named: Named<'_>,
         hold: Option<&IdempotencyKey>,
         unit: Option<Unit>,
         now: Timestamp,
         rule: impl Fn(&Account, Option<&HoldState>, &Rows) -> Decision<T>,
     ) -> Result<Applied<T>, LedgerError> {
         let count = self.accounts.len();
-        let Some(account) = self.accounts.get_mut(id) else {
+        let Some(account) = self.accounts.get_mut(named.hash, |account| account.id == *named.id) else {
             let unit = unit.ok_or(LedgerError::UnknownHold)?;
             let number = u32::try_from(count).map_err(|_| broken("too many accounts in a shard"))?;
-            let mut account = Account::new(number, unit);
+            let mut account = Account::new(named.id.clone(), number, unit);
             // Refused, it leaves no trace.
             let outcome = rule(&account, None, &self.rows).map_err(refusal)?;
             if let Some(changes) = outcome.changes {
-                let row = hold.map(|key| self.rows.key(number, key));
-                self.rows.apply(&mut account, row, changes, self.retained_entries);
-                self.accounts.insert(id.clone(), Box::new(account));
+                let hash = hold.map(|key| self.rows.hash(number, key));
+                self.rows.apply(&mut account, hash, changes, self.retained_entries);
+                self.accounts.insert(named.hash, Box::new(account));
             }
             return Ok(outcome.reply);
         };
-        let row = hold.map(|key| self.rows.key(account.number, key));
         self.rows.release_due(account, now, usize::MAX);
-        let known = row.as_ref().and_then(|row| self.rows.holds.get(row)).map(Box::as_ref);
-        let outcome = rule(account, known, &self.rows).map_err(refusal)?;
+        let named_hold = hold.map(|key| (self.rows.hash(account.number, key), key));
+        let known =
+            named_hold.and_then(|(hash, key)| self.rows.holds.get(hash, |row| row.is(account.number, key)));
+        let outcome = rule(account, known.map(|row| &row.state), &self.rows).map_err(refusal)?;
         if let Some(changes) = outcome.changes {
-            self.rows.apply(account, row, changes, self.retained_entries);
+            self.rows.apply(account, named_hold.map(|(hash, _)| hash), changes, self.retained_entries);
         }
         Ok(outcome.reply)
     }
 
     /// Releases everything of an account that is due.
-    pub(super) fn release_all(&mut self, id: &AccountId, now: Timestamp) {
-        if let Some(account) = self.accounts.get_mut(id) {
+    pub(super) fn release_all(&mut self, named: Named<'_>, now: Timestamp) {
+        if let Some(account) = self.accounts.get_mut(named.hash, |account| account.id == *named.id) {
             self.rows.release_due(account, now, usize::MAX);
         }
     }
 
-    pub(super) fn view(&self, id: &AccountId) -> Option<(&Account, &Rows)> {
-        self.accounts.get(id).map(|account| (account.as_ref(), &self.rows))
+    pub(super) fn view(&self, named: Named<'_>) -> Option<(&Account, &Rows)> {
+        let account = self.accounts.get(named.hash, |account| account.id == *named.id)?;
+        Some((account, &self.rows))
     }
 
     /// Forgets the keys of closed holds beyond the bound, and some of those beyond their time.
     pub(super) fn forget(&mut self, now: Timestamp) {
         // Some at once: rows closed long ago are out of the caches, and are fetched together sooner than one by one.
         let slack = (self.retained_keys / 64).min(FORGET_BATCH);
-        let closed = &mut self.rows.closed;
+        let Rows { closed, holds, .. } = &mut self.rows;
         let beyond = closed.len().saturating_sub(self.retained_keys);
         let batch = if beyond > slack {
             beyond
@@ -174,9 +166,11 @@ impl Shard {
             closed.iter().take(FORGET_BATCH).take_while(|(until, _)| *until <= now).count()
         };
         if batch > 0 {
-            let holds = &mut self.rows.holds;
-            let forgotten: Vec<_> =
-                closed.drain(..batch).map(|(_, row)| (holds.remove_entry(&row), row)).collect();
+            // Of two rows with one hash the other may go first; an open hold never does.
+            let forgotten: Vec<_> = closed
+                .drain(..batch)
+                .map(|(_, hash)| holds.remove(hash, |row| !row.state.is_open()))
+                .collect();
             drop(forgotten);
         }
     }
@@ -205,14 +199,13 @@ fn refusal(stop: Stop) -> LedgerError {
 }
 
 impl Rows {
-    fn key(&self, account: u32, key: &IdempotencyKey) -> RowKey {
-        // The low half.
-        let hash = u32::try_from(self.hasher.hash_one((account, key)) & 0xffff_ffff).unwrap_or_default();
-        RowKey { hash, account, key: key.clone() }
+    fn hash(&self, account: u32, key: &IdempotencyKey) -> u64 {
+        self.hasher.hash_one((account, key))
     }
 
-    pub(super) fn hold(&self, account: u32, key: &IdempotencyKey) -> Option<&HoldState> {
-        self.holds.get(&self.key(account, key)).map(Box::as_ref)
+    pub(super) fn hold(&self, account: &Account, key: &IdempotencyKey) -> Option<&HoldState> {
+        let number = account.number;
+        self.holds.get(self.hash(number, key), |row| row.is(number, key)).map(|row| &row.state)
     }
 
     /// The posting with this key.
@@ -223,96 +216,88 @@ impl Rows {
         key: &IdempotencyKey,
     ) -> Option<&'a Entry> {
         let postings = if operation == Operation::Charge { &self.charges } else { &self.credits };
-        let seq = postings.get(&self.key(account.number, key))?;
-        account.entries.get(account.position(*seq).ok()?)
+        let stored = |place: &Place| account.history.get(place.seq).filter(|entry| entry.key == *key);
+        let is_it = |place: &Place| place.account == account.number && stored(place).is_some();
+        postings.get(self.hash(account.number, key), is_it).and_then(stored)
     }
 
     /// The open holds of an account, by when they are due.
     pub(super) fn page(&self, account: &Account, after: Option<&HoldsCursor>, limit: usize) -> HoldsPage {
-        let mut due: Vec<_> = account
+        let mut open: Vec<&HoldState> = account
             .due
             .iter()
-            .filter(|(at, key)| after.is_none_or(|after| (*at, *key) > (after.release_at, &after.key)))
+            .filter(|(at, _)| after.is_none_or(|after| *at >= after.release_at))
+            .filter_map(|(at, hash)| self.holds.get(hash, |row| row.is_due_at(account.number, at)))
+            .map(|row| &row.state)
+            .filter(|hold| {
+                after.is_none_or(|after| (hold.release_at, &hold.key) > (after.release_at, &after.key))
+            })
             .collect();
-        due.sort_unstable();
-        due.dedup();
-        let mut open = due.into_iter().filter_map(|(at, key)| {
-            self.hold(account.number, key).filter(|hold| hold.is_open() && hold.release_at == at)
-        });
-        let holds: Vec<HoldState> = open.by_ref().take(limit).cloned().collect();
+        open.sort_unstable_by(|a, b| (a.release_at, &a.key).cmp(&(b.release_at, &b.key)));
+        // A hold extended to and fro has two items of the same time.
+        open.dedup_by(|a, b| a.key == b.key);
+        let holds: Vec<HoldState> = open.iter().take(limit).map(|hold| (*hold).clone()).collect();
         let next = holds
             .last()
-            .filter(|_| open.next().is_some())
+            .filter(|_| open.len() > limit)
             .map(|hold| HoldsCursor { release_at: hold.release_at, key: hold.key.clone() });
         HoldsPage { holds, next, seq: account.state.seq }
     }
 
-    /// Stores what a rule decided; `row` is the hold that the request names.
-    fn apply(
-        &mut self,
-        account: &mut Account,
-        row: Option<RowKey>,
-        changes: Changes,
-        retained_entries: usize,
-    ) {
+    /// Stores what a rule decided; `hold` is the hash of the hold that the request names.
+    fn apply(&mut self, account: &mut Account, hold: Option<u64>, changes: Changes, retained_entries: usize) {
         account.state = changes.account;
-        if let Some((row, hold)) = row.zip(changes.hold) {
-            self.put_hold(account, row, hold);
+        if let Some((hash, hold)) = hold.zip(changes.hold) {
+            self.put_hold(account, hash, hold);
         }
         if let Some(charge) = changes.charge
-            && let Ok(position) = account.position(charge.seq)
-            && let Some(stored) = account.entries.get_mut(position)
+            && let Some(stored) = account.history.get_mut(charge.seq)
         {
             *stored = charge;
         }
         if let Some(entry) = changes.entry {
             if entry.operation != Operation::Hold {
-                let row = self.key(account.number, &entry.key);
-                self.postings_mut(entry.operation).insert(row, entry.seq);
+                let hash = self.hash(account.number, &entry.key);
+                let place = Place { account: account.number, seq: entry.seq };
+                self.postings_mut(entry.operation).insert(hash, place);
             }
-            account.push(entry);
-            while account.entries.len() > retained_entries {
-                let Some((operation, key)) = account.fold_oldest() else { break };
+            account.history.push(entry);
+            while account.history.len() > retained_entries {
+                let Some((operation, key, seq)) = account.history.fold_oldest() else { break };
                 if operation != Operation::Hold {
-                    let row = self.key(account.number, &key);
-                    self.postings_mut(operation).remove(&row);
+                    let hash = self.hash(account.number, &key);
+                    let folded = Place { account: account.number, seq };
+                    self.postings_mut(operation).remove(hash, |place| *place == folded);
                 }
             }
         }
     }
 
-    fn postings_mut(&mut self, operation: Operation) -> &mut RowMap<u64> {
+    fn postings_mut(&mut self, operation: Operation) -> &mut Index<Place> {
         if operation == Operation::Charge { &mut self.charges } else { &mut self.credits }
     }
 
-    fn put_hold(&mut self, account: &mut Account, row: RowKey, hold: HoldState) {
-        let (open, due) = (hold.is_open(), hold.release_at);
-        let moved = match self.holds.entry(row.clone()) {
-            Slot::Occupied(mut stored) => {
-                let stored = stored.get_mut();
-                let moved = stored.release_at != due;
-                let closed = stored.is_open() && !open;
-                let was_due = stored.release_at;
-                **stored = hold;
-                if closed {
-                    let until = kept_until(stored, account.state.time);
-                    self.closed.push_back((until, row.clone()));
-                }
-                if closed || moved {
-                    account.due.remove(was_due, &row.key);
-                    self.find_next_due(account, was_due);
-                }
-                moved
+    fn put_hold(&mut self, account: &mut Account, hash: u64, hold: HoldState) {
+        let (open, due, number) = (hold.is_open(), hold.release_at, account.number);
+        if let Some(row) = self.holds.get_mut(hash, |row| row.is(number, &hold.key)) {
+            let was_due = row.state.release_at;
+            let closed = row.state.is_open() && !open;
+            row.state = hold;
+            if closed {
+                self.closed.push_back((kept_until(&row.state, account.state.time), hash));
             }
-            Slot::Vacant(slot) => {
-                slot.insert(Box::new(hold));
-                true
+            if was_due == due && !closed {
+                return;
             }
-        };
-        if open && moved {
+            account.due.remove(was_due, hash);
+            self.find_next_due(account, was_due);
+        } else {
+            self.holds.insert(hash, Box::new(HoldRow { account: number, state: hold }));
+        }
+        if open {
             let open_holds = usize::try_from(account.state.open_holds).unwrap_or(usize::MAX);
-            account.due.push(due, row.key, open_holds, |at, key| {
-                self.hold(account.number, key).is_some_and(|hold| hold.is_open() && hold.release_at == at)
+            account.due.push(due, hash, open_holds, |at, hash| {
+                self.holds.get(hash, |row| row.is_due_at(number, at)).is_some()
             });
             account.state.next_due = account.state.next_due.min(due);
             self.next_due = self.next_due.min(due);
@@ -321,17 +306,13 @@ impl Rows {
 
     /// Releases holds of an account that are due, up to `limit`; says how many.
     fn release_due(&mut self, account: &mut Account, now: Timestamp, limit: usize) -> usize {
-        let now = account.state.at(now).time;
+        let (now, number) = (account.state.at(now).time, account.number);
         let mut released = 0_usize;
         while released < limit && account.state.next_due <= now {
-            let Some((at, key)) = account.due.pop() else { break };
-            let row = self.key(account.number, &key);
-            if let Some(hold) = self.holds.get_mut(&row)
-                && hold.is_open()
-                && hold.release_at == at
-            {
-                rules::release(&mut account.state, hold, now);
-                self.closed.push_back((kept_until(hold, now), row));
+            let Some((at, hash)) = account.due.pop() else { break };
+            if let Some(row) = self.holds.get_mut(hash, |row| row.is_due_at(number, at)) {
+                rules::release(&mut account.state, &mut row.state, now);
+                self.closed.push_back((kept_until(&row.state, now), hash));
                 released = released.saturating_add(1);
             }
             self.find_next_due(account, at);
@@ -345,9 +326,8 @@ impl Rows {
         if was_due > account.state.next_due {
             return;
         }
-        while let Some((at, key)) = account.due.soonest() {
-            let open = self.hold(account.number, key).filter(|hold| hold.is_open() && hold.release_at == at);
-            if open.is_some() {
+        while let Some((at, hash)) = account.due.soonest() {
+            if self.holds.get(hash, |row| row.is_due_at(account.number, at)).is_some() {
                 account.state.next_due = at;
                 return;
             }
@@ -364,82 +344,8 @@ fn kept_until(hold: &HoldState, now: Timestamp) -> Timestamp {
 }
 
 impl Account {
-    fn new(number: u32, unit: Unit) -> Self {
-        Self {
-            number,
-            state: AccountState::empty(unit),
-            due: Due::None,
-            entries: VecDeque::new(),
-            opening: None,
-        }
+    fn new(id: AccountId, number: u32, unit: Unit) -> Self {
+        let state = AccountState::empty(unit);
+        Self { id, number, state, due: Due::default(), history: History::default() }
     }
-
-    /// Where the entry with this sequence number is, or would be.
-    fn position(&self, seq: u64) -> Result<usize, usize> {
-        self.entries.binary_search_by_key(&seq, Entry::seq)
-    }
-
-    fn push(&mut self, entry: Entry) {
-        // Grown by half instead of doubled, and from one: most accounts have few entries.
-        if self.entries.len() == self.entries.capacity() {
-            self.entries.reserve_exact(self.entries.len().div_ceil(2).max(1));
-        }
-        self.entries.push_back(entry);
-    }
-
-    /// Folds the oldest entry into the opening one; says which key goes with it.
-    fn fold_oldest(&mut self) -> Option<(Operation, IdempotencyKey)> {
-        let oldest = self.entries.pop_front()?;
-        let opening = self.opening.get_or_insert_with(|| {
-            Box::new(Entry {
-                key: IdempotencyKey::opening(),
-                declared: Declared::default(),
-                uncollected: 0,
-                refunded: 0,
-                of: None,
-                kind: EntryKind::Opening,
-                operation: Operation::Credit,
-                late: false,
-                ..oldest
-            })
-        });
-        (opening.seq, opening.booked_at) = (oldest.seq, oldest.booked_at);
-        // What is posted after it is the sum of everything up to it.
-        (opening.amount, opening.posted_after) = (oldest.posted_after, oldest.posted_after);
-        opening.uncollected = opening.uncollected.saturating_add(oldest.uncollected);
-        Some((oldest.operation, oldest.key))
-    }
-
-    pub(super) fn page(&self, request: &StatementRequest, limit: usize) -> Statement {
-        let opening = self.opening.as_deref();
-        let after = request.after;
-        let all = opening.into_iter().chain(&self.entries);
-        // Skipped by position, not by walking: a page costs the same however long the history is.
-        let (entries, more): (Vec<Entry>, bool) = match request.order {
-            Order::OldestFirst => {
-                let from = after.map_or(0, |seq| {
-                    let kept = self.entries.partition_point(|entry| entry.seq <= seq);
-                    kept.saturating_add(opening.iter().filter(|entry| entry.seq <= seq).count())
-                });
-                take(all.skip(from), limit)
-            }
-            Order::NewestFirst => {
-                let from = after.map_or(0, |seq| {
-                    let kept = self.entries.partition_point(|entry| entry.seq < seq);
-                    self.entries
-                        .len()
-                        .saturating_sub(kept)
-                        .saturating_add(opening.iter().filter(|entry| entry.seq >= seq).count())
-                });
-                take(all.rev().skip(from), limit)
-            }
-        };
-        let next = entries.last().filter(|_| more).map(Entry::seq);
-        Statement { entries, next, seq: self.state.seq }
-    }
-}
-
-fn take<'a>(mut entries: impl Iterator<Item = &'a Entry>, limit: usize) -> (Vec<Entry>, bool) {
-    let page = entries.by_ref().take(limit).cloned().collect();
-    (page, entries.next().is_some())
 }

@@ -20,7 +20,7 @@ fn main() {
     for (accounts, target) in [(1_000, 12.0), (1_000_000, 5.0)] {
         let accounts = if effort.quick { accounts / 100 } else { accounts };
         let retained = effort.pick(100_000, 1_000);
-        let ledger = topped_up(accounts, MemorySettings::new().with_retained_keys(retained));
+        let ledger = topped_up(accounts, MemorySettings::new().with_retained_keys(retained).with_retained_entries(100));
         let texts = account_texts(accounts);
         fill_retention(ledger.as_ref(), &texts, retained);
 
