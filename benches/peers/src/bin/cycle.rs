@@ -14,6 +14,10 @@ use billing_guard_peers::{
 };
 use governor::{Quota, RateLimiter};
 
+#[cfg(feature = "mimalloc")]
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 fn main() {
     let effort = Effort::from_args();
     let table = Table::new("hold + capture : one governor check", effort);

@@ -17,6 +17,10 @@ use billing_guard_peers::{
     Effort, Picks, Table, Target, Turns, account_texts, cycle, fill_retention, fresh_ids, median, topped_up,
 };
 
+#[cfg(feature = "mimalloc")]
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 fn main() {
     let effort = Effort::from_args();
     let table = Table::new("throughput of two threads : one thread", effort);
