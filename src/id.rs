@@ -2,7 +2,7 @@
 
 use std::collections::hash_map::RandomState;
 use std::fmt;
-use std::hash::BuildHasher;
+use std::hash::{BuildHasher, Hash, Hasher};
 use std::str::FromStr;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
@@ -29,7 +29,7 @@ macro_rules! visible_ascii {
     ($(#[$doc:meta])* $name:ident, $max:literal, $what:literal, $rule:literal) => {
         $(#[$doc])*
         #[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
-        pub struct $name(Arc<str>);
+        pub struct $name(ShortText);
 
         impl $name {
             /// The longest text, in bytes.
@@ -45,25 +45,25 @@ macro_rules! visible_ascii {
                 if text.is_empty() || text.len() > Self::MAX_LEN || !visible {
                     return Err(IdError::new($what, text, $rule));
                 }
-                Ok(Self(text.into()))
+                Ok(Self(ShortText::new(text)))
             }
 
             /// The text.
             #[must_use]
             pub fn as_str(&self) -> &str {
-                &self.0
+                self.0.as_str()
             }
         }
 
         impl fmt::Display for $name {
             fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str(&self.0)
+                f.write_str(self.as_str())
             }
         }
 
         impl fmt::Debug for $name {
             fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                write!(f, "{}({})", stringify!($name), &self.0)
+                write!(f, "{}({})", stringify!($name), self.as_str())
             }
         }
 
@@ -140,13 +140,82 @@ impl IdempotencyKey {
                 b'a'.wrapping_add(nibble.wrapping_sub(10))
             };
         }
-        // Hexadecimal digits are text.
-        Self(std::str::from_utf8(&text).unwrap_or_default().into())
+        Self(ShortText::from_ascii(&text))
     }
 
     /// The key of an entry that sums up forgotten ones; none is looked up by it.
     pub(crate) fn opening() -> Self {
-        Self("opening".into())
+        Self(ShortText::new("opening"))
+    }
+}
+
+/// ASCII text that is kept in place if it is short, as ids and keys are: copying it touches no counter that threads
+/// share, and whoever keeps it needs no memory of its own.
+#[derive(Clone)]
+enum ShortText {
+    Inline { len: u8, bytes: [u8; Self::INLINE] },
+    Shared(Arc<str>),
+}
+
+impl ShortText {
+    /// Enough for a UUID. With the length and the tag five words.
+    const INLINE: usize = 38;
+
+    fn new(text: &str) -> Self {
+        if text.len() <= Self::INLINE { Self::from_ascii(text.as_bytes()) } else { Self::Shared(text.into()) }
+    }
+
+    /// From text known to be ASCII, of which what does not fit is left out.
+    fn from_ascii(text: &[u8]) -> Self {
+        let mut bytes = [0; Self::INLINE];
+        let len = text.len().min(Self::INLINE);
+        if let (Some(slots), Some(text)) = (bytes.get_mut(..len), text.get(..len)) {
+            slots.copy_from_slice(text);
+        }
+        Self::Inline { len: u8::try_from(len).unwrap_or_default(), bytes }
+    }
+
+    fn as_bytes(&self) -> &[u8] {
+        match self {
+            Self::Inline { len, bytes } => bytes.get(..usize::from(*len)).unwrap_or_default(),
+            Self::Shared(text) => text.as_bytes(),
+        }
+    }
+
+    fn as_str(&self) -> &str {
+        match self {
+            // ASCII, so it is text.
+            Self::Inline { .. } => std::str::from_utf8(self.as_bytes()).unwrap_or_default(),
+            Self::Shared(text) => text,
+        }
+    }
+}
+
+impl PartialEq for ShortText {
+    fn eq(&self, other: &Self) -> bool {
+        self.as_bytes() == other.as_bytes()
+    }
+}
+
+impl Eq for ShortText {}
+
+impl PartialOrd for ShortText {
+    fn partial_cmp(&self, other: &Self) -> Option<std::cmp::Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl Ord for ShortText {
+    fn cmp(&self, other: &Self) -> std::cmp::Ordering {
+        self.as_bytes().cmp(other.as_bytes())
+    }
+}
+
+impl Hash for ShortText {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        // As text is hashed: the byte that ends it stands in no id.
+        state.write(self.as_bytes());
+        state.write_u8(0xff);
     }
 }
 
@@ -238,6 +307,23 @@ pub(crate) fn plain(text: &str, max: usize) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn short_and_long_ids_behave_alike() {
+        assert_eq!(size_of::<AccountId>(), 40);
+        let texts: Vec<String> = (1..=128).flat_map(|len| ["a".repeat(len), "b".repeat(len)]).collect();
+        let ids: Vec<AccountId> = texts.iter().map(|text| AccountId::new(text).unwrap()).collect();
+        let known: std::collections::HashSet<_> = ids.iter().cloned().collect();
+        assert_eq!(known.len(), 256);
+        for (id, text) in ids.iter().zip(&texts) {
+            assert_eq!((id.as_str(), id.to_string()), (text.as_str(), text.clone()));
+            assert!(known.contains(&AccountId::new(text).unwrap()));
+            for (other, its_text) in ids.iter().zip(&texts) {
+                assert_eq!(id.cmp(other), text.cmp(its_text));
+                assert_eq!(id == other, text == its_text);
+            }
+        }
+    }
 
     #[test]
     fn each_limit_holds_on_both_sides() {
