@@ -1,6 +1,7 @@
 //! A ledger in memory: for tests, for single processes whose balances come from elsewhere, and as the model of the
 //! durable ones.
 
+mod closed;
 mod due;
 mod history;
 mod index;

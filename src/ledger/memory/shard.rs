@@ -1,10 +1,10 @@
 //! One part of the accounts of a memory ledger, with its holds, entries and the keys it remembers.
 
-use std::collections::VecDeque;
 use std::collections::hash_map::RandomState;
 use std::hash::BuildHasher;
 
 use super::broken;
+use super::closed::ClosedHolds;
 use super::due::Due;
 use super::history::History;
 use super::index::Index;
@@ -18,7 +18,6 @@ use crate::id::{AccountId, IdempotencyKey};
 use crate::ledger::reply::HoldsPage;
 use crate::ledger::request::HoldsCursor;
 use crate::ledger::rules::{self, AccountState, Changes, Decision, Stop};
-use crate::limits::Limits;
 
 /// How many keys beyond the bound or past their retention one decision forgets, so that none pays for an idle night.
 const FORGET_BATCH: usize = 16;
@@ -42,22 +41,29 @@ pub(super) struct Named<'a> {
 #[derive(Debug)]
 pub(super) struct Rows {
     hasher: RandomState,
-    holds: Index<Box<HoldRow>>,
+    holds: Index<HoldPlace>,
+    closed: ClosedHolds,
     /// Where the charge with a key stands.
     charges: Index<Place>,
     /// The same of grants, top-ups, refunds and adjustments, whose keys are a set of their own.
     credits: Index<Place>,
-    /// Closed holds in the order in which they were closed, with the time until which their keys are kept.
-    closed: VecDeque<(Timestamp, u64)>,
     /// No hold of the shard is due before this.
     next_due: Timestamp,
 }
 
 #[derive(Debug)]
-struct HoldRow {
+pub(super) struct HoldRow {
     /// The number of its account.
-    account: u32,
-    state: HoldState,
+    pub(super) account: u32,
+    pub(super) state: HoldState,
+}
+
+/// Where a hold is kept.
+#[derive(Debug)]
+enum HoldPlace {
+    Open(Box<HoldRow>),
+    /// Among the closed ones, under this serial number.
+    Closed(u64),
 }
 
 impl HoldRow {
@@ -66,7 +72,31 @@ impl HoldRow {
     }
 
     fn is_due_at(&self, account: u32, at: Timestamp) -> bool {
-        self.account == account && self.state.is_open() && self.state.release_at == at
+        self.account == account && self.state.release_at == at
+    }
+}
+
+impl HoldPlace {
+    fn row<'a>(&'a self, closed: &'a ClosedHolds) -> Option<&'a HoldRow> {
+        match self {
+            Self::Open(row) => Some(row),
+            Self::Closed(serial) => closed.get(*serial),
+        }
+    }
+
+    /// The row if it is the open hold of this account that is due then.
+    fn due_at(&self, account: u32, at: Timestamp) -> Option<&HoldRow> {
+        match self {
+            Self::Open(row) if row.is_due_at(account, at) => Some(row),
+            _ => None,
+        }
+    }
+
+    /// Moves a hold that is closed now among the closed ones.
+    fn close(&mut self, closed: &mut ClosedHolds, hash: u64, now: Timestamp) {
+        if let Self::Open(row) = std::mem::replace(self, Self::Closed(closed.next_serial())) {
+            closed.push(hash, *row, now);
+        }
     }
 }
 
@@ -96,7 +126,7 @@ impl Shard {
                 holds: Index::new(),
                 charges: Index::new(),
                 credits: Index::new(),
-                closed: VecDeque::new(),
+                closed: ClosedHolds::default(),
                 next_due: Timestamp::MAX,
             },
             retained_keys,
@@ -133,9 +163,8 @@ impl Shard {
         };
         self.rows.release_due(account, now, usize::MAX);
         let named_hold = hold.map(|key| (self.rows.hash(account.number, key), key));
-        let known =
-            named_hold.and_then(|(hash, key)| self.rows.holds.get(hash, |row| row.is(account.number, key)));
-        let outcome = rule(account, known.map(|row| &row.state), &self.rows).map_err(refusal)?;
+        let known = named_hold.and_then(|(hash, key)| self.rows.find(hash, account.number, key));
+        let outcome = rule(account, known, &self.rows).map_err(refusal)?;
         if let Some(changes) = outcome.changes {
             self.rows.apply(account, named_hold.map(|(hash, _)| hash), changes, self.retained_entries);
         }
@@ -160,18 +189,11 @@ impl Shard {
         let slack = (self.retained_keys / 64).min(FORGET_BATCH);
         let Rows { closed, holds, .. } = &mut self.rows;
         let beyond = closed.len().saturating_sub(self.retained_keys);
-        let batch = if beyond > slack {
-            beyond
-        } else {
-            closed.iter().take(FORGET_BATCH).take_while(|(until, _)| *until <= now).count()
-        };
-        if batch > 0 {
-            // Of two rows with one hash the other may go first; an open hold never does.
-            let forgotten: Vec<_> = closed
-                .drain(..batch)
-                .map(|(_, hash)| holds.remove(hash, |row| !row.state.is_open()))
-                .collect();
-            drop(forgotten);
+        let batch = if beyond > slack { beyond } else { closed.expired(now, FORGET_BATCH) };
+        for _ in 0..batch {
+            if let Some((serial, hash, _)) = closed.pop() {
+                holds.remove(hash, |place| matches!(place, HoldPlace::Closed(it) if *it == serial));
+            }
         }
     }
 
@@ -203,9 +225,19 @@ impl Rows {
         self.hasher.hash_one((account, key))
     }
 
+    fn find(&self, hash: u64, account: u32, key: &IdempotencyKey) -> Option<&HoldState> {
+        let row = |place: &HoldPlace| place.row(&self.closed).is_some_and(|row| row.is(account, key));
+        self.holds.get(hash, row)?.row(&self.closed).map(|row| &row.state)
+    }
+
     pub(super) fn hold(&self, account: &Account, key: &IdempotencyKey) -> Option<&HoldState> {
-        let number = account.number;
-        self.holds.get(self.hash(number, key), |row| row.is(number, key)).map(|row| &row.state)
+        self.find(self.hash(account.number, key), account.number, key)
+    }
+
+    /// The open hold of an account that is due at a time.
+    fn due_at(&self, hash: u64, account: u32, at: Timestamp) -> Option<&HoldState> {
+        let place = self.holds.get(hash, |place| place.due_at(account, at).is_some())?;
+        place.due_at(account, at).map(|row| &row.state)
     }
 
     /// The posting with this key.
@@ -227,8 +259,7 @@ impl Rows {
             .due
             .iter()
             .filter(|(at, _)| after.is_none_or(|after| *at >= after.release_at))
-            .filter_map(|(at, hash)| self.holds.get(hash, |row| row.is_due_at(account.number, at)))
-            .map(|row| &row.state)
+            .filter_map(|(at, hash)| self.due_at(hash, account.number, at))
             .filter(|hold| {
                 after.is_none_or(|after| (hold.release_at, &hold.key) > (after.release_at, &after.key))
             })
@@ -278,30 +309,38 @@ impl Rows {
     }
 
     fn put_hold(&mut self, account: &mut Account, hash: u64, hold: HoldState) {
-        let (open, due, number) = (hold.is_open(), hold.release_at, account.number);
-        if let Some(row) = self.holds.get_mut(hash, |row| row.is(number, &hold.key)) {
-            let was_due = row.state.release_at;
-            let closed = row.state.is_open() && !open;
-            row.state = hold;
-            if closed {
-                self.closed.push_back((kept_until(&row.state, account.state.time), hash));
-            }
-            if was_due == due && !closed {
+        let (due, number, now) = (hold.release_at, account.number, account.state.time);
+        let Self { holds, closed, .. } = self;
+        let is_it = |place: &HoldPlace| place.row(closed).is_some_and(|row| row.is(number, &hold.key));
+        match holds.get_mut(hash, is_it) {
+            Some(HoldPlace::Closed(serial)) => {
+                if let Some(row) = closed.get_mut(*serial) {
+                    row.state = hold;
+                }
                 return;
             }
-            account.due.remove(was_due, hash);
-            self.find_next_due(account, was_due);
-        } else {
-            self.holds.insert(hash, Box::new(HoldRow { account: number, state: hold }));
+            Some(place @ HoldPlace::Open(_)) => {
+                let HoldPlace::Open(row) = place else { return };
+                let was_due = row.state.release_at;
+                let open = hold.is_open();
+                row.state = hold;
+                if !open {
+                    place.close(closed, hash, now);
+                } else if was_due == due {
+                    return;
+                }
+                account.due.remove(was_due, hash);
+                self.find_next_due(account, was_due);
+                if !open {
+                    return;
+                }
+            }
+            None => holds.insert(hash, HoldPlace::Open(Box::new(HoldRow { account: number, state: hold }))),
         }
-        if open {
-            let open_holds = usize::try_from(account.state.open_holds).unwrap_or(usize::MAX);
-            account.due.push(due, hash, open_holds, |at, hash| {
-                self.holds.get(hash, |row| row.is_due_at(number, at)).is_some()
-            });
-            account.state.next_due = account.state.next_due.min(due);
-            self.next_due = self.next_due.min(due);
-        }
+        let open_holds = usize::try_from(account.state.open_holds).unwrap_or(usize::MAX);
+        account.due.push(due, hash, open_holds, |at, hash| self.due_at(hash, number, at).is_some());
+        account.state.next_due = account.state.next_due.min(due);
+        self.next_due = self.next_due.min(due);
     }
 
     /// Releases holds of an account that are due, up to `limit`; says how many.
@@ -310,9 +349,13 @@ impl Rows {
         let mut released = 0_usize;
         while released < limit && account.state.next_due <= now {
             let Some((at, hash)) = account.due.pop() else { break };
-            if let Some(row) = self.holds.get_mut(hash, |row| row.is_due_at(number, at)) {
-                rules::release(&mut account.state, &mut row.state, now);
-                self.closed.push_back((kept_until(&row.state, now), hash));
+            let Self { holds, closed, .. } = self;
+            if let Some(place) = holds.get_mut(hash, |place| place.due_at(number, at).is_some()) {
+                if let HoldPlace::Open(row) = place {
+                    rules::release(&mut account.state, &mut row.state, now);
+                }
+                // What was due at `next_due` is due now.
+                place.close(closed, hash, now);
                 released = released.saturating_add(1);
             }
             self.find_next_due(account, at);
@@ -327,7 +370,7 @@ impl Rows {
             return;
         }
         while let Some((at, hash)) = account.due.soonest() {
-            if self.holds.get(hash, |row| row.is_due_at(account.number, at)).is_some() {
+            if self.due_at(hash, account.number, at).is_some() {
                 account.state.next_due = at;
                 return;
             }
@@ -335,12 +378,6 @@ impl Rows {
         }
         account.state.next_due = Timestamp::MAX;
     }
-}
-
-/// Until when the key of a hold that was just closed is kept: max(lifetime + grace, 24 h).
-fn kept_until(hold: &HoldState, now: Timestamp) -> Timestamp {
-    let lifetime_and_grace = hold.release_at.saturating_since(hold.opened_at);
-    now.saturating_add(lifetime_and_grace.max(Limits::KEY_RETENTION))
 }
 
 impl Account {
