@@ -5,6 +5,7 @@ use std::fmt::{self, Write as _};
 use std::sync::Arc;
 
 use crate::id::{IdError, Labels, plain};
+use crate::usage::Quantity;
 
 /// What a request is about, as its caller declared it: up to 32 named fields.
 ///
@@ -67,7 +68,7 @@ impl Content {
         }
         let mut fields = Fields::new();
         for (name, value) in &kept {
-            fields.push(&[name], format_args!("{value}"));
+            fields.name(&[name]).text(value).end();
         }
         Ok(fields.finish())
     }
@@ -118,14 +119,45 @@ impl Fields {
         Self(String::with_capacity(128))
     }
 
-    /// Adds a field; its name comes in parts.
-    pub(crate) fn push(&mut self, name: &[&str], value: fmt::Arguments<'_>) {
-        for part in name {
+    /// Begins a field; its name comes in parts.
+    pub(crate) fn name(&mut self, parts: &[&str]) -> &mut Self {
+        for part in parts {
             self.0.push_str(part);
         }
         self.0.push('\t');
-        // Writing to a string does not fail.
-        let _ = self.0.write_fmt(value);
+        self
+    }
+
+    /// Adds to the value of the field.
+    pub(crate) fn text(&mut self, text: &str) -> &mut Self {
+        self.0.push_str(text);
+        self
+    }
+
+    /// Adds a number to the value of the field.
+    pub(crate) fn quantity(&mut self, quantity: Quantity) -> &mut Self {
+        if quantity.places() > 0 {
+            // Writing to a string does not fail.
+            let _ = write!(self.0, "{quantity}");
+            return self;
+        }
+        // By hand, since every hold with a client's key does this for each of its quantities.
+        let (mut left, mut reversed) = (quantity.digits(), [b'0'; 20]);
+        let mut used = 0_usize;
+        for slot in &mut reversed {
+            *slot = b'0'.saturating_add(u8::try_from(left % 10).unwrap_or(0));
+            left /= 10;
+            used = used.saturating_add(1);
+            if left == 0 {
+                break;
+            }
+        }
+        self.0.extend(reversed.iter().take(used).rev().map(|digit| char::from(*digit)));
+        self
+    }
+
+    /// Ends the field.
+    pub(crate) fn end(&mut self) {
         self.0.push('\n');
     }
 
@@ -176,6 +208,18 @@ mod tests {
         assert_eq!(base.difference(&content(&[("a", "1")])).unwrap(), "b");
         assert_eq!(base.difference(&content(&[("a", "1"), ("aa", "x"), ("b", "2")])).unwrap(), "aa");
         assert_eq!(base.difference(&Content::default()).unwrap(), "a");
+    }
+
+    #[test]
+    fn numbers_are_written_as_they_display() {
+        for quantity in ["0", "7", "10", "18446744073709551615", "0.5", "12.000000001"] {
+            let mut fields = Fields::new();
+            fields.name(&["a", ".b"]).quantity(quantity.parse().unwrap()).text("!").end();
+            assert_eq!(
+                fields.finish().iter().collect::<Vec<_>>(),
+                [("a.b", format!("{quantity}!").as_str())]
+            );
+        }
     }
 
     #[test]

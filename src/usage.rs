@@ -144,7 +144,7 @@ impl Ord for Quantity {
 impl fmt::Display for Quantity {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if self.places == 0 {
-            return write!(f, "{}", self.digits);
+            return fmt::Display::fmt(&self.digits, f);
         }
         let places = usize::from(self.places);
         let digits = format!("{:0width$}", self.digits, width = places.saturating_add(1));

@@ -247,15 +247,18 @@ impl Job {
             return Err(invalid("a job declares at most 14 fields of content", &more.to_string()));
         }
         let mut fields = Fields::new();
-        fields.push(&["price"], format_args!("{}", self.price));
+        fields.name(&["price"]).text(&self.price).end();
         for (name, extent) in &self.quantities {
             match extent {
-                Extent::Exact(quantity) => fields.push(&["exact.", name], format_args!("{quantity}")),
-                _ => fields.push(&["at_most.", name], format_args!("{}..{}", extent.least(), extent.most())),
+                Extent::Exact(quantity) => fields.name(&["exact.", name]).quantity(*quantity).end(),
+                _ => {
+                    fields.name(&["at_most.", name]);
+                    fields.quantity(extent.least()).text("..").quantity(extent.most()).end();
+                }
             }
         }
         for (name, value) in self.content.iter() {
-            fields.push(&["content.", name], format_args!("{value}"));
+            fields.name(&["content.", name]).text(value).end();
         }
         Ok(fields.finish())
     }
