@@ -35,8 +35,9 @@ type Observer = Arc<dyn Fn(&AccountId, &Error) + Send + Sync>;
 
 /// Guards work that costs money: holds its estimate before it runs, charges what it used.
 ///
-/// Cheap to clone, not generic. Methods submit what they do before they return: dropping a returned future undoes
-/// nothing.
+/// Cheap to clone, not generic. Methods submit what they do before they return; dropping a returned future undoes
+/// nothing. But that of [`hold`](Self::hold) carries the handle: dropped with its answer in it, it drops the handle, and
+/// the job's [`OnDrop`](crate::OnDrop) decides.
 ///
 /// ```
 /// use billing_guard::{AccountId, Guard, Job, Tariff, Unit, Usage, wait};
@@ -226,9 +227,15 @@ impl Guard {
     pub fn hold(&self, account: &AccountId, job: Job) -> LedgerFuture<Hold, Error> {
         let inner = Arc::clone(&self.inner);
         let account = account.clone();
-        let (request, estimate) = match inner.prepare(&account, &job) {
-            Ok(prepared) => prepared,
+        let estimate = match job.estimate(&inner.prices) {
+            Ok(estimate) => estimate,
             Err(error) => return LedgerFuture::ready(inner.observed_hold(account, job, None, error)),
+        };
+        let request = match inner.prepare(&account, &job, &estimate) {
+            Ok(request) => request,
+            Err(error) => {
+                return LedgerFuture::ready(inner.observed_hold(account, job, Some(estimate), error));
+            }
         };
         self.inner.ledger.hold(request).map(move |answer| {
             let applied = match answer {
@@ -252,17 +259,33 @@ impl Guard {
     ///
     /// Repeated with the same key it charges once and gives the same receipt, marked as a replay.
     ///
+    /// ```
+    /// # use billing_guard::{AccountId, Guard, Job, Tariff, Unit, wait};
+    /// # let usd = Unit::new("USD", 6)?;
+    /// # let account = AccountId::new("acct_1")?;
+    /// let guard = Guard::in_memory(usd).price("message", Tariff::new().fixed("0.05")?).build()?;
+    /// wait(guard.top_up(&account, "payment-1".parse()?, usd.amount("1")?))?;
+    /// let job = Job::new("message").with_key("request-1".parse()?);
+    /// assert_eq!(wait(guard.charge(&account, &job))?.available(), usd.amount("0.95")?);
+    /// assert!(wait(guard.charge(&account, &job))?.is_replay());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
     /// # Errors
     /// As [`hold`](Self::hold), and [`Error::InvalidJob`] for a job with bounded quantities.
     pub fn charge(&self, account: &AccountId, job: &Job) -> LedgerFuture<Receipt, Error> {
         let inner = Arc::clone(&self.inner);
         let account = account.clone();
-        let (request, amount) = match inner.prepare_charge(&account, job) {
-            Ok(prepared) => prepared,
-            Err(error) => {
-                let zero = inner.prices.unit().zero();
-                return LedgerFuture::ready(inner.observed(&account, error).map(|_| unbooked(zero)));
-            }
+        let nothing = inner.prices.unit().zero();
+        let observed =
+            |error, cost| LedgerFuture::ready(inner.observed(&account, error).map(|_| unbooked(cost)));
+        let amount = match inner.price_of(job) {
+            Ok(amount) => amount,
+            Err(error) => return observed(error, nothing),
+        };
+        let request = match inner.prepare_charge(&account, job, amount) {
+            Ok(request) => request,
+            Err(error) => return observed(error, amount),
         };
         self.inner.ledger.post(request).map(move |answer| match answer {
             Ok(applied) => {
@@ -276,16 +299,29 @@ impl Guard {
     /// What a job would hold, and whether it would fit just now. It holds nothing: by the time the work begins the
     /// balance may be another.
     ///
+    /// ```
+    /// # use billing_guard::{AccountId, Guard, Job, Tariff, Unit, wait};
+    /// # let usd = Unit::new("USD", 6)?;
+    /// # let account = AccountId::new("acct_1")?;
+    /// let guard = Guard::in_memory(usd).price("query", Tariff::new().per_unit("rows", "0.01")?).build()?;
+    /// let quote = wait(guard.quote(&account, &Job::new("query").at_most("rows", 200_u64)))?;
+    /// assert_eq!(quote.estimate(), usd.amount("2")?);
+    /// assert!(!quote.fits());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
     /// # Errors
-    /// As [`hold`](Self::hold), but that a balance that is too short is an answer and no error.
+    /// As [`hold`](Self::hold) while it enforces, but that a balance that is too short is an answer and no error.
     pub fn quote(&self, account: &AccountId, job: &Job) -> LedgerFuture<Quote, Error> {
         let inner = Arc::clone(&self.inner);
-        let estimate = match inner.estimate(job) {
+        let estimate = job.estimate(&inner.prices);
+        let estimate = match estimate.and_then(|it| inner.check_size(job, it.minimum).map(|()| it)) {
             Ok(estimate) => estimate,
             Err(error) => return LedgerFuture::ready(Err(error)),
         };
+        let held = inner.to_hold(job, estimate.amount);
         self.inner.ledger.balance_of(account, self.unit()).map(move |answer| match answer {
-            Ok(balance) => Ok(Quote::new(&estimate, balance, inner.debt_limit())),
+            Ok(balance) => Ok(Quote::new(&estimate, held, balance, inner.debt_limit())),
             Err(error) => Err(Error::from(error)),
         })
     }
@@ -295,7 +331,8 @@ impl Guard {
     /// Check what the provider sends first: an amount that is not more than nothing is taken for a mistake of the
     /// host's, so it renders as a 500. Keys of credit are a set of their own; no key that a customer chose can be in the
     /// way. Keys belong to an account, so the same event for another account would credit that one too: verify the
-    /// event's signature.
+    /// event's signature. A ledger in memory forgets a key with its entry: see
+    /// [`MemorySettings::retained_entries`](crate::MemorySettings::retained_entries).
     ///
     /// # Errors
     /// [`Error::KeyConflict`] if the key came before with another amount, [`Error::WrongUnit`],
@@ -345,12 +382,6 @@ impl Inner {
         self.policy.debt_limit.unwrap_or_else(|| self.prices.unit().zero())
     }
 
-    fn estimate(&self, job: &Job) -> Result<Estimate, Error> {
-        let estimate = job.estimate(&self.prices)?;
-        self.check_size(job, estimate.minimum)?;
-        Ok(estimate)
-    }
-
     /// The least the work can be must be within the largest request and the caller's budget.
     fn check_size(&self, job: &Job, amount: Amount) -> Result<(), Error> {
         if let Some(maximum) = self.policy.largest_request
@@ -361,35 +392,41 @@ impl Inner {
         job.check_budget(amount, self.prices.unit())
     }
 
-    fn prepare(&self, account: &AccountId, job: &Job) -> Result<(HoldRequest, Estimate), Error> {
-        let estimate = self.estimate(job)?;
-        // What may be held at most: never more than the caller or the policy allows, if less will do.
+    /// What is held at most: never more than the caller or the policy allows, where less will do.
+    fn to_hold(&self, job: &Job, estimate: Amount) -> Amount {
         let limits = [self.policy.largest_request, job.budget];
-        let amount = limits.into_iter().flatten().fold(estimate.amount, |amount, limit| {
-            if limit.minor() < amount.minor() { limit } else { amount }
-        });
+        limits
+            .into_iter()
+            .flatten()
+            .fold(estimate, |amount, limit| if limit.minor() < amount.minor() { limit } else { amount })
+    }
+
+    fn prepare(&self, account: &AccountId, job: &Job, estimate: &Estimate) -> Result<HoldRequest, Error> {
+        self.check_size(job, estimate.minimum)?;
         let key = job.key.clone().unwrap_or_else(IdempotencyKey::unique);
-        let request = HoldRequest::new(account.clone(), key, amount)
+        Ok(HoldRequest::new(account.clone(), key, self.to_hold(job, estimate.amount))
             .with_minimum(estimate.minimum)
             .with_lifetime(job.lifetime.unwrap_or(self.policy.lifetime))
             .with_grace(self.policy.grace)
             .with_debt_limit(self.debt_limit())
             .with_content(job.content()?)
-            .with_labels(job.labels.clone());
-        Ok((request, estimate))
+            .with_labels(job.labels.clone()))
     }
 
-    fn prepare_charge(&self, account: &AccountId, job: &Job) -> Result<(PostRequest, Amount), Error> {
+    /// What a job of exact quantities costs.
+    fn price_of(&self, job: &Job) -> Result<Amount, Error> {
         let estimate = job.estimate(&self.prices)?;
         let charge = estimate.tariff.charge(&job.exact_usage()?, self.prices.unit());
-        let amount = charge.map_err(|error| Error::from_price(&error))?;
+        charge.map_err(|error| Error::from_price(&error))
+    }
+
+    fn prepare_charge(&self, account: &AccountId, job: &Job, amount: Amount) -> Result<PostRequest, Error> {
         self.check_size(job, amount)?;
         let key = job.key.clone().unwrap_or_else(IdempotencyKey::unique);
-        let request = PostRequest::new(account.clone(), key, PostKind::Charge, amount)
+        Ok(PostRequest::new(account.clone(), key, PostKind::Charge, amount)
             .with_debt_limit(self.debt_limit())
             .with_content(job.content()?)
-            .with_labels(job.labels.clone());
-        Ok((request, amount))
+            .with_labels(job.labels.clone()))
     }
 
     /// While the guard observes, tells the observer and hands the error on as what would have been; else returns it.
@@ -431,7 +468,7 @@ fn settled(entry: &Entry) -> Captured {
     }
 }
 
-/// The receipt of work that ran though it would have been refused: nothing was charged, and nothing stands anywhere.
+/// The receipt of work that ran though it would have been refused: as far as is known nothing was charged.
 pub(crate) fn unbooked(cost: Amount) -> Receipt {
     let settled = Captured {
         unit: cost.unit(),

@@ -57,8 +57,8 @@ use request::{
 /// 11. **Limits** are stated on every list, lifetime, id and batch, and never refuse money already paid. No amount up
 ///     to `i64::MAX` wraps.
 ///
-/// An account has one unit, fixed by its first change. An account that has none is an empty one: it is refused, and
-/// nothing is stored about it. Nothing is atomic across accounts.
+/// An account has one unit, fixed by its first change. An account that has none is an empty one: when it is refused,
+/// nothing is stored about it. (Work that costs nothing is not refused, and is a change.) Nothing is atomic across accounts.
 ///
 /// A wrapper should forward every method; there are no default bodies, so that none is forgotten.
 pub trait Ledger: Send + Sync + fmt::Debug {

@@ -59,7 +59,10 @@
         clippy::unreachable,
         clippy::indexing_slicing,
         clippy::string_slice,
-        clippy::arithmetic_side_effects
+        clippy::arithmetic_side_effects,
+        clippy::float_arithmetic,
+        clippy::print_stdout,
+        clippy::print_stderr
     )
 )]
 

@@ -7,6 +7,21 @@ use crate::hold::{LateCapture, OverCapture};
 use crate::limits::Limits;
 
 /// Whether the guard refuses.
+///
+/// ```
+/// use billing_guard::{AccountId, Enforcement, Guard, Job, Policy, Tariff, Unit, wait};
+///
+/// let usd = Unit::new("USD", 6)?;
+/// let guard = Guard::in_memory(usd)
+///     .price("query", Tariff::new().fixed("0.10")?)
+///     .policy(Policy::new().with_enforcement(Enforcement::Observe))
+///     .observer(|account, error| eprintln!("{account} would be refused: {error} {:?}", error.log_fields()))
+///     .build()?;
+/// // Nobody has paid, and yet the work runs.
+/// let hold = wait(guard.hold(&AccountId::new("acct_1")?, Job::new("query")))?;
+/// assert!(hold.observed().is_some());
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum Enforcement {
     /// It does.
@@ -26,7 +41,8 @@ pub enum OnDrop {
     /// What was recorded is captured; with nothing recorded the hold is voided.
     #[default]
     Settle,
-    /// All of the hold is captured: for work that costs the full price once begun.
+    /// All of the hold is captured: for work that costs the full price once begun. That begins with the answer to
+    /// [`Guard::hold`](crate::Guard::hold): a future dropped with the handle in it counts.
     CaptureHold,
     /// Nothing: the hold stays until it is captured elsewhere, or expires.
     LeaveToExpire,
@@ -56,7 +72,8 @@ pub struct Policy {
     pub debt_limit: Option<Amount>,
     /// The most that any single request may be estimated at. No limit by default.
     pub largest_request: Option<Amount>,
-    /// Thresholds at which the customer is told that the balance is low, at most 16.
+    /// Thresholds at which the customer is told that the balance is low, at most 16. They are compared with what is
+    /// available, so what running work holds counts as gone, and each time it falls below is told.
     pub low_balance: Vec<Amount>,
     /// How long work may take where its job does not say. 5 minutes by default.
     pub lifetime: Duration,

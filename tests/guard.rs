@@ -126,9 +126,37 @@ fn work_beyond_the_hold_is_charged_as_far_as_the_balance_goes() {
     assert_eq!((receipt.charged(), receipt.uncollected()), (dollars("1.5"), dollars("0.3")));
     let strict = funded("5", Policy::new().with_over_capture(billing_guard::OverCapture::Reject));
     let mut hold = wait(strict.hold(&account(), up_to(100))).unwrap();
-    assert!(matches!(wait(hold.capture(&rows(101))), Err(Error::HoldLost(LedgerError::OverCapture { .. }))));
+    assert!(matches!(
+        wait(hold.capture(&rows(101))),
+        Err(Error::Misconfigured(LedgerError::OverCapture { .. }))
+    ));
     // The hold stands, and takes a capture that fits.
     assert_eq!(wait(hold.capture(&rows(100))).unwrap().charged(), dollars("1"));
+    let mut hold = wait(strict.hold(&account(), up_to(100))).unwrap();
+    assert!(wait(hold.capture(&rows(101))).is_err());
+    drop(hold);
+    assert_eq!(standing(&strict), (dollars("3"), dollars("0")), "dropped, it takes what was held");
+}
+
+#[test]
+fn nobody_pays_more_than_the_budget_of_the_request() {
+    let guard = funded("5", Policy::new());
+    let mut hold = wait(guard.hold(&account(), up_to(100).with_budget(dollars("1.2")))).unwrap();
+    let receipt = wait(hold.capture(&rows(150))).unwrap();
+    assert_eq!((receipt.charged(), receipt.uncollected()), (dollars("1.2"), dollars("0.3")));
+}
+
+#[test]
+fn a_capture_that_failed_is_repeated_as_it_was_whatever_was_recorded() {
+    let tariff = Tariff::new().fixed("0.25").unwrap();
+    let prices = PriceBook::new(usd()).with("call", tariff).unwrap();
+    let ledger = InTrouble { captures_down: AtomicU32::new(1), ..InTrouble::default() };
+    let guard = Guard::builder(Arc::new(ledger), prices).build().unwrap();
+    wait(guard.top_up(&account(), key("funding"), dollars("5"))).unwrap();
+    let mut hold = wait(guard.hold(&account(), Job::new("call"))).unwrap();
+    assert!(wait(hold.capture(&Usage::new())).is_err());
+    drop(hold);
+    assert_eq!(standing(&guard), (dollars("4.75"), dollars("0")), "a fixed price is not nothing");
 }
 
 #[test]

@@ -5,9 +5,10 @@ use std::time::Duration;
 
 use billing_guard::{
     AccountId, Amount, AmountError, Balance, BalanceRequest, CaptureMode, CaptureRequest, ChargeRef, Clock,
-    Content, EntryKind, FindRequest, Found, HoldRequest, HoldStatus, HoldsRequest, IdempotencyKey, Labels,
-    LateCapture, Ledger, LedgerError, LedgerExt, Limits, ManualClock, MemoryLedger, MemorySettings, Order,
-    OverCapture, PostKind, PostRequest, ResizeRequest, StatementRequest, SweepRequest, Timestamp, Unit, wait,
+    Content, Entry, EntryKind, FindRequest, Found, HoldRequest, HoldStatus, HoldsRequest, IdempotencyKey,
+    Labels, LateCapture, Ledger, LedgerError, LedgerExt, Limits, ManualClock, MemoryLedger, MemorySettings,
+    Order, OverCapture, PostKind, PostRequest, ResizeRequest, StatementRequest, SweepRequest, Timestamp,
+    Unit, wait,
 };
 
 const MAX: i64 = i64::MAX;
@@ -688,4 +689,20 @@ fn an_account_has_at_most_a_million_open_holds() {
     wait(ledger.post(post("t", PostKind::Adjustment, -1))).unwrap();
     wait(ledger.void_hold(&account(), key("h7"))).unwrap();
     wait(ledger.hold(hold("x", 1))).unwrap();
+}
+
+/// Nothing is left out when history is folded between two pages: the last page still says where things stood.
+#[test]
+fn a_page_after_a_fold_ends_with_the_opening_entry() {
+    let settings = MemorySettings::new().with_retained_entries(4);
+    let ledger = MemoryLedger::with_clock(settings, Arc::new(ManualClock::new()));
+    let charge = |name: String| wait(ledger.post(post(&name, PostKind::Grant, 1))).unwrap();
+    (0..4).for_each(|index| drop(charge(format!("a{index}"))));
+    let first = wait(ledger.statement(StatementRequest::new(account()).with_limit(2))).unwrap();
+    assert_eq!(first.entries().iter().map(Entry::seq).collect::<Vec<_>>(), [4, 3]);
+    (0..4).for_each(|index| drop(charge(format!("b{index}"))));
+    let next = StatementRequest::new(account()).with_limit(2).with_after(first.next());
+    let last = wait(ledger.statement(next)).unwrap();
+    assert_eq!(last.entries().iter().map(Entry::kind).collect::<Vec<_>>(), [EntryKind::Opening]);
+    assert_eq!((last.entries()[0].balance_after().minor(), last.next()), (4, None));
 }

@@ -84,7 +84,8 @@ pub enum Error {
         /// The offending value, for the log.
         value: String,
     },
-    /// A setting of the host's does not allow this. Renders as 500.
+    /// A setting of the host's does not allow this, such as a capture above its hold where the policy rejects those.
+    /// Renders as 500.
     #[error("the guard is not set up for this")]
     Misconfigured(#[source] LedgerError),
     /// The hold is no longer there for this: captured, voided, expired or forgotten. Renders as 500, since the
@@ -166,7 +167,6 @@ impl From<LedgerError> for Error {
             | LedgerError::HoldClosed(_)
             | LedgerError::HoldExpired(_)
             | LedgerError::Superseded(_)
-            | LedgerError::OverCapture { .. }
             | LedgerError::BelowCaptured { .. } => Self::HoldLost(error),
             _ => Self::Misconfigured(error),
         }

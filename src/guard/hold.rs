@@ -10,7 +10,7 @@ use super::{Inner, unbooked};
 use crate::account::Applied;
 use crate::amount::Amount;
 use crate::error::LedgerError;
-use crate::hold::HoldState;
+use crate::hold::{HoldState, OverCapture};
 use crate::id::{AccountId, IdempotencyKey};
 use crate::ledger::future::LedgerFuture;
 use crate::ledger::request::{CaptureRequest, VoidRequest};
@@ -22,6 +22,26 @@ use crate::usage::{Quantity, Usage};
 
 /// Money set aside for a piece of work, and the way to charge for it.
 ///
+/// ```
+/// use billing_guard::{AccountId, Guard, Job, Quantity, Tariff, Unit, Usage, wait};
+///
+/// # let usd = Unit::new("USD", 6)?;
+/// # let guard = Guard::in_memory(usd).price("answer", Tariff::new().per_unit("tokens", "0.01")?).build()?;
+/// # let account = AccountId::new("acct_1")?;
+/// # wait(guard.top_up(&account, "payment-1".parse()?, usd.amount("1")?))?;
+/// // 0.40 USD are enough for 40 tokens; ten would do.
+/// # let _other = wait(guard.hold(&account, Job::new("answer").at_most("tokens", 60_u64)))?;
+/// let job = Job::new("answer").at_most("tokens", 100_u64).down_to("tokens", 10_u64);
+/// let mut hold = wait(guard.hold(&account, job))?;
+/// assert_eq!(hold.covers("tokens"), Quantity::from(40_u64));
+/// for _ in 0..40 {
+///     // Deliver a token, then note it: were this task cancelled, what was noted would be charged.
+///     hold.record(&Usage::new().with("tokens", 1_u64))?;
+/// }
+/// assert_eq!(wait(hold.capture_recorded())?.charged(), usd.amount("0.4")?);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+///
 /// Owns everything it needs: send it along with the work. If it is dropped before a capture or void was submitted,
 /// the job's [`OnDrop`] decides; dropping submits and never waits.
 #[must_use = "dropping a hold gives it back: keep it while the work runs, then capture it"]
@@ -30,11 +50,13 @@ pub struct Hold {
     account: AccountId,
     key: IdempotencyKey,
     backing: Backing,
-    /// The price when the hold was made, which is the price that is charged. `None` only if there is none.
+    /// The price when the hold was made, which is the price that is charged. `None` only if the job has none, and the
+    /// guard observes.
     tariff: Option<Arc<Tariff>>,
     job: Job,
     recorded: Usage,
     settlement: Settlement,
+    asked: Option<Asked>,
     notices: Vec<Notice>,
 }
 
@@ -43,6 +65,13 @@ enum Backing {
     Held(Applied<HoldState>),
     /// Nothing is held: the guard only observes, and would have refused with this.
     Observed(Error),
+}
+
+/// What was asked of the ledger last, to be asked again if it was not done.
+#[derive(Clone, Copy)]
+enum Asked {
+    Capture(Amount),
+    Void,
 }
 
 /// Whether a capture or void is on its way or done.
@@ -66,9 +95,14 @@ impl Settlement {
     }
 }
 
-/// Whether a request may be tried again: it was not applied, or perhaps not.
+/// Whether the hold may still be open after this answer: nothing was applied, or perhaps not.
 const fn has_failed<T>(answer: &Result<T, LedgerError>) -> bool {
-    matches!(answer, Err(LedgerError::Unavailable { .. } | LedgerError::OutcomeUnknown { .. }))
+    matches!(
+        answer,
+        Err(LedgerError::Unavailable { .. }
+            | LedgerError::OutcomeUnknown { .. }
+            | LedgerError::OverCapture { .. })
+    )
 }
 
 impl Hold {
@@ -89,6 +123,7 @@ impl Hold {
             job,
             recorded: Usage::new(),
             settlement: Settlement::Due,
+            asked: None,
             notices,
         }
     }
@@ -109,6 +144,7 @@ impl Hold {
             job,
             recorded: Usage::new(),
             settlement: Settlement::Due,
+            asked: None,
             notices: Vec::new(),
         }
     }
@@ -195,6 +231,8 @@ impl Hold {
 
     /// Charges what the work used, in all, and frees the rest. What was recorded before is replaced by it.
     ///
+    /// What it cost beyond the hold is charged as the policy's [`OverCapture`] says, and never beyond the job's budget.
+    ///
     /// On [`Error::OutcomeUnknown`] or [`Error::Unavailable`] call it again: it charges once. If the handle is dropped
     /// instead, dropping tries once more.
     ///
@@ -229,8 +267,7 @@ impl Hold {
     /// The 503s, and [`Error::HoldLost`] if it was captured.
     pub fn void(&mut self) -> LedgerFuture<(), Error> {
         self.recorded = Usage::new();
-        // Should this fail and the handle be dropped, it is tried again and not charged.
-        self.job.on_drop = OnDrop::Settle;
+        self.asked = Some(Asked::Void);
         if self.observed().is_some() {
             return LedgerFuture::ready(Ok(()));
         }
@@ -240,14 +277,21 @@ impl Hold {
     }
 
     fn settle(&mut self, cost: Amount) -> LedgerFuture<Receipt, Error> {
+        self.asked = Some(Asked::Capture(cost));
         if self.observed().is_some() {
             return LedgerFuture::ready(Ok(unbooked(cost)));
         }
-        self.job.on_drop = OnDrop::Settle;
+        // What the caller is not willing to pay is not asked of it.
+        let charge = match self.job.budget {
+            Some(budget) if budget.minor() < cost.minor() => budget,
+            _ => cost,
+        };
+        let unasked = cost.minor().saturating_sub(charge.minor());
         let guard = Arc::clone(&self.guard);
-        let captured = guard.ledger.capture(self.capture_request(cost));
+        let captured = guard.ledger.capture(self.capture_request(charge));
         self.submitted(captured).map(move |answer| {
-            let settled = answer?;
+            let mut settled = answer?;
+            settled.value.uncollected = settled.value.uncollected.saturating_add(unasked);
             let notices = notice::crossed(&settled, &guard.policy.low_balance);
             Ok(Receipt { settled, booked: true, notices })
         })
@@ -298,11 +342,18 @@ impl Drop for Hold {
         }
         // Submitted by the call; nobody is left to read the answers. Should the ledger not take them, the hold
         // expires.
-        match self.job.on_drop {
-            OnDrop::LeaveToExpire => {}
-            OnDrop::CaptureHold => drop(self.guard.ledger.capture(self.capture_request(self.amount()))),
-            OnDrop::Settle if self.recorded.is_empty() => drop(self.void()),
-            OnDrop::Settle => drop(self.capture_recorded()),
+        match (self.asked, self.job.on_drop) {
+            (Some(Asked::Capture(cost)), _) => {
+                // If more than the hold was refused, the hold is what there is to take.
+                let within = cost.minor() <= self.amount().minor();
+                let rejected = self.guard.policy.over_capture == OverCapture::Reject;
+                drop(self.settle(if rejected && !within { self.amount() } else { cost }));
+            }
+            (Some(Asked::Void), _) => drop(self.void()),
+            (None, OnDrop::LeaveToExpire) => {}
+            (None, OnDrop::CaptureHold) => drop(self.settle(self.amount())),
+            (None, OnDrop::Settle) if self.recorded.is_empty() => drop(self.void()),
+            (None, OnDrop::Settle) => drop(self.capture_recorded()),
         }
     }
 }

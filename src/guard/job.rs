@@ -117,7 +117,8 @@ impl Job {
 
     /// If the balance is short of the most, it will do with as little as this: then what there is is held, and
     /// [`Hold::covers`](crate::Hold::covers) says how far it goes. Only for a quantity given by
-    /// [`at_most`](Self::at_most).
+    /// [`at_most`](Self::at_most). With several such quantities, what one has left depends on the others: share out
+    /// [`Hold::amount`](crate::Hold::amount) by your own rule.
     #[must_use]
     pub fn down_to(self, name: impl Into<QuantityName>, quantity: impl Into<Quantity>) -> Self {
         let least = quantity.into();
@@ -144,7 +145,9 @@ impl Job {
         self
     }
 
-    /// Sets the most that the caller is willing to pay for this request.
+    /// Sets the most that the caller is willing to pay for this request: a larger estimate is refused, and nothing above
+    /// it is charged, whatever the work turns out to cost. What is above is not in the books; the receipt shows it as
+    /// uncollected.
     #[must_use]
     pub fn with_budget(mut self, budget: Amount) -> Self {
         self.budget = Some(budget);

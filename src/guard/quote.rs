@@ -9,16 +9,17 @@ use crate::amount::Amount;
 pub struct Quote {
     estimate: Amount,
     minimum: Amount,
+    held: Amount,
     balance: Balance,
     debt_limit: Amount,
 }
 
 impl Quote {
-    pub(super) fn new(estimate: &Estimate, balance: Balance, debt_limit: Amount) -> Self {
-        Self { estimate: estimate.amount, minimum: estimate.minimum, balance, debt_limit }
+    pub(super) fn new(estimate: &Estimate, held: Amount, balance: Balance, debt_limit: Amount) -> Self {
+        Self { estimate: estimate.amount, minimum: estimate.minimum, held, balance, debt_limit }
     }
 
-    /// What the job costs at most, and would hold.
+    /// What the job costs at most.
     #[must_use]
     pub const fn estimate(&self) -> Amount {
         self.estimate
@@ -28,6 +29,12 @@ impl Quote {
     #[must_use]
     pub const fn minimum(&self) -> Amount {
         self.minimum
+    }
+
+    /// What it would hold if there is enough: the estimate, or the policy's or the caller's limit where less will do.
+    #[must_use]
+    pub const fn would_hold(&self) -> Amount {
+        self.held
     }
 
     /// What is available just now.
@@ -42,10 +49,10 @@ impl Quote {
         self.debt_limit
     }
 
-    /// What would be available while the work runs, with all of the estimate held; negative if that does not fit.
+    /// What would be available while the work runs, with all of that held; negative if it does not fit.
     #[must_use]
     pub fn would_leave(&self) -> Amount {
-        let left = self.available().minor().saturating_sub(self.estimate.minor());
+        let left = self.available().minor().saturating_sub(self.held.minor());
         self.estimate.unit().minor(left)
     }
 

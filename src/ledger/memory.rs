@@ -36,16 +36,23 @@ use shard::{Account, Named, Shard};
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct MemorySettings {
-    /// How many closed holds keep their keys, in all; divided evenly over the shards. When a shard has a 64th more,
-    /// or 16 if that is less, those closed longest ago are forgotten together. An open hold never is. 500,000 by
-    /// default, about 100 MB when full.
+    /// How many closed holds keep their keys, in all, for up to max(lifetime + grace, 24 h) after they were closed or
+    /// expired. 500,000 by default, about 100 MB when full.
+    ///
+    /// The number is divided evenly over the shards, so an account that makes most of the traffic has `retained_keys /
+    /// shards` to itself. When a shard has more than its part (by a 64th, or by 16 if that is less), those closed
+    /// longest ago are forgotten together. An open hold never is.
     ///
     /// A request repeated with a forgotten key is a new request: it holds again. A capture, void or refund of a
-    /// forgotten hold is refused as unknown. So keep at least as many as are closed within the time in which clients
-    /// retry.
+    /// forgotten hold is refused as unknown. So let a shard keep as many as one account closes within the time in
+    /// which its clients retry.
     pub retained_keys: usize,
-    /// How many entries each account keeps, at least one. Older ones are folded into one opening entry; their keys
-    /// are forgotten with them. 1,000 by default.
+    /// How many entries each account keeps, at least one, captures included. 1,000 by default, some 130 KB for a busy
+    /// account. Accounts themselves are kept for ever.
+    ///
+    /// Older entries are folded into one opening entry, and their keys are forgotten with them: a top-up or a charge in
+    /// one step that is repeated after so many other entries is booked again. Where events may be delivered again
+    /// after days, keep more, or remember the events yourself.
     pub retained_entries: usize,
     /// How many parts the accounts are divided into, each with a lock of its own: 1 to 4,096, rounded up to a power
     /// of two. 64 by default.
@@ -115,7 +122,8 @@ pub struct MemoryLedger {
     next_sweep: AtomicUsize,
 }
 
-/// A shard on cache lines of its own. A plain mutex: it is held for well under a microsecond, never across an await.
+/// A shard on cache lines of its own. A plain mutex: it is held for one decision, about a quarter of a microsecond, and
+/// never across an await. Releasing many expired holds of one account, pages of open holds and sweeps take longer.
 #[repr(align(128))]
 struct Padded(Mutex<Shard>);
 
@@ -193,11 +201,11 @@ impl MemoryLedger {
     fn read<T>(
         &self,
         id: &AccountId,
-        read: impl FnOnce(&Account, &shard::Rows) -> T,
+        read: impl FnOnce(&Account, &shard::Rows, Timestamp) -> T,
     ) -> Result<Option<T>, LedgerError> {
         let (mut shard, named, now) = self.open(id)?;
         shard.release_all(named, now);
-        Ok(shard.view(named).map(|(account, rows)| read(account, rows)))
+        Ok(shard.view(named).map(|(account, rows)| read(account, rows, now)))
     }
 
     fn sweep_now(&self, limit: u32) -> Result<Swept, LedgerError> {
@@ -285,7 +293,7 @@ impl Ledger for MemoryLedger {
     }
 
     fn find(&self, request: FindRequest) -> LedgerFuture<Found> {
-        let found = self.read(&request.account, |account, rows| match request.operation {
+        let found = self.read(&request.account, |account, rows, _| match request.operation {
             Operation::Hold => rows
                 .hold(account, &request.key)
                 .map_or(Found::NotApplied, |hold| Found::Hold(Box::new(hold.clone()))),
@@ -297,21 +305,20 @@ impl Ledger for MemoryLedger {
     }
 
     fn balance(&self, request: BalanceRequest) -> LedgerFuture<Balance> {
-        let now = self.clock.now();
-        let balance = self.read(&request.account, |account, _| account.state.at(now).balance());
+        let balance = self.read(&request.account, |account, _, now| account.state.at(now).balance());
         LedgerFuture::ready(match balance {
             Ok(Some(balance)) if balance.unit != request.unit => {
                 Err(LedgerError::WrongUnit { expected: balance.unit, given: request.unit })
             }
             Ok(Some(balance)) => Ok(balance),
-            Ok(None) => Ok(AccountState::empty(request.unit).at(now).balance()),
+            Ok(None) => Ok(AccountState::empty(request.unit).at(self.clock.now()).balance()),
             Err(error) => Err(error),
         })
     }
 
     fn statement(&self, request: StatementRequest) -> LedgerFuture<Statement> {
         LedgerFuture::ready(check_page(request.limit).and_then(|limit| {
-            let page = self.read(&request.account, |account, _| {
+            let page = self.read(&request.account, |account, _, _| {
                 account.history.page(&request, limit, account.state.seq)
             })?;
             Ok(page.unwrap_or_default())
@@ -320,8 +327,9 @@ impl Ledger for MemoryLedger {
 
     fn holds(&self, request: HoldsRequest) -> LedgerFuture<HoldsPage> {
         LedgerFuture::ready(check_page(request.limit).and_then(|limit| {
-            let page = self
-                .read(&request.account, |account, rows| rows.page(account, request.after.as_ref(), limit))?;
+            let page = self.read(&request.account, |account, rows, _| {
+                rows.page(account, request.after.as_ref(), limit)
+            })?;
             Ok(page.unwrap_or_default())
         }))
     }

@@ -395,9 +395,11 @@ pub enum Order {
     OldestFirst,
 }
 
-/// Asks for a page of entries, with [`Order::OldestFirst`] beginning with the opening entry if older ones were folded
-/// into one. If that happens between two pages, the next page begins with an opening entry that sums up what was read
-/// before, too: take its [`balance_after`](crate::Entry::balance_after) as where things stand. See [`Ledger::statement`](crate::Ledger::statement).
+/// Asks for a page of entries. See [`Ledger::statement`](crate::Ledger::statement).
+///
+/// Where older entries were folded, the oldest one is an opening entry with their sum. If entries are folded between two
+/// pages, the next page has an opening entry that sums up some which were read before, too: take its
+/// [`balance_after`](crate::Entry::balance_after) as where things stood.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct StatementRequest {

@@ -75,11 +75,8 @@ pub async fn usage(
     Query(page): Query<Page>,
 ) -> Result<Json<UsageAnswer>, Refused> {
     let limit = page.limit.map_or(20, NonZeroU32::get).min(Limits::MAX_PAGE);
-    let mut request = StatementRequest::new(account).with_limit(limit);
-    request.after = page.after;
-    // The page is within the limits, so only a ledger that cannot be reached is left to go wrong.
-    let statement = guard.ledger().statement(request).await;
-    let statement = statement.map_err(|error| Error::Unavailable { detail: error.to_string() })?;
+    let request = StatementRequest::new(account).with_limit(limit).with_after(page.after);
+    let statement = guard.statement(request).await?;
     Ok(Json(UsageAnswer {
         entries: statement.entries().iter().map(Line::from).collect(),
         next: statement.next(),

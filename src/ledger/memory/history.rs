@@ -85,7 +85,9 @@ impl History {
                     self.entries
                         .len()
                         .saturating_sub(kept)
-                        .saturating_add(opening.iter().filter(|entry| entry.seq >= seq).count())
+                        // One folded since the last page is not skipped: it stands for entries not yet seen. Beyond the first
+                        // change (0) there is nothing.
+                        .saturating_add(opening.iter().filter(|entry| seq == 0 || entry.seq == seq).count())
                 });
                 take(all.rev().skip(from), limit)
             }

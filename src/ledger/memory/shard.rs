@@ -19,8 +19,10 @@ use crate::ledger::reply::HoldsPage;
 use crate::ledger::request::HoldsCursor;
 use crate::ledger::rules::{self, AccountState, Changes, Decision, Stop};
 
-/// How many keys beyond the bound or past their retention one decision forgets, so that none pays for an idle night.
+/// How many keys past their retention one decision forgets, so that none pays for an idle night.
 const FORGET_BATCH: usize = 16;
+/// How many keys beyond the bound one decision forgets at most: there are many after many holds expired at once.
+const FORGET_MOST: usize = 1_024;
 
 #[derive(Debug)]
 pub(super) struct Shard {
@@ -189,7 +191,7 @@ impl Shard {
         let slack = (self.retained_keys / 64).min(FORGET_BATCH);
         let Rows { closed, holds, .. } = &mut self.rows;
         let beyond = closed.len().saturating_sub(self.retained_keys);
-        let batch = if beyond > slack { beyond } else { closed.expired(now, FORGET_BATCH) };
+        let batch = if beyond > slack { beyond.min(FORGET_MOST) } else { closed.expired(now, FORGET_BATCH) };
         for _ in 0..batch {
             if let Some((serial, hash, _)) = closed.pop() {
                 holds.remove(hash, |place| matches!(place, HoldPlace::Closed(it) if *it == serial));
@@ -205,6 +207,10 @@ impl Shard {
         }
         let mut next_due = Timestamp::MAX;
         for account in self.accounts.values_mut() {
+            if left == 0 {
+                // The rest is for the next sweep; the old bound still holds.
+                return limit;
+            }
             left = left.saturating_sub(self.rows.release_due(account, now, left));
             next_due = next_due.min(account.state.next_due);
         }
@@ -265,7 +271,7 @@ impl Rows {
             })
             .collect();
         open.sort_unstable_by(|a, b| (a.release_at, &a.key).cmp(&(b.release_at, &b.key)));
-        // A hold extended to and fro has two items of the same time.
+        // A key that was forgotten and used again may find its old item with the same time.
         open.dedup_by(|a, b| a.key == b.key);
         let holds: Vec<HoldState> = open.iter().take(limit).map(|hold| (*hold).clone()).collect();
         let next = holds
