@@ -5,7 +5,7 @@ use std::num::NonZeroU32;
 
 use axum::Json;
 use axum::extract::{Query, State};
-use billing_guard::{Entry, Error, Guard, Limits, StatementRequest};
+use billing_guard::{Entry, Guard, Limits, StatementRequest};
 use serde::{Deserialize, Serialize};
 
 use crate::auth::Customer;
