@@ -96,6 +96,19 @@ impl HoldRequest {
 
 /// Asks for an open hold to cover another amount, to last longer, or both. See
 /// [`Ledger::resize`](crate::Ledger::resize).
+///
+/// ```
+/// # use billing_guard::*;
+/// # let usd = Unit::new("USD", 2)?;
+/// # let (ledger, account) = (MemoryLedger::new(), AccountId::new("acct_1")?);
+/// # wait(ledger.top_up(&account, "payment-1".parse()?, usd.amount("10")?))?;
+/// let hold = wait(ledger.hold_amount(&account, "req-1".parse()?, usd.amount("3")?))?.into_value();
+/// let more = ResizeRequest::new(account, "req-1".parse()?, hold.rev()).with_total(usd.amount("5")?);
+/// assert_eq!(wait(ledger.resize(more.clone()))?.value().total(), usd.amount("5")?);
+/// // The hold has changed since: the same again says so, and with what.
+/// assert!(matches!(wait(ledger.resize(more)), Err(LedgerError::Superseded(now)) if now.rev() == 2));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct ResizeRequest {
@@ -336,6 +349,18 @@ impl PostRequest {
 }
 
 /// Asks what happened under a key. See [`Ledger::find`](crate::Ledger::find).
+///
+/// ```
+/// # use billing_guard::*;
+/// # let usd = Unit::new("USD", 2)?;
+/// # let (ledger, account) = (MemoryLedger::new(), AccountId::new("acct_1")?);
+/// # wait(ledger.top_up(&account, "payment-1".parse()?, usd.amount("10")?))?;
+/// // Did the hold go through whose answer never came?
+/// drop(ledger.hold_amount(&account, "req-1".parse()?, usd.amount("3")?));
+/// let found = wait(ledger.find(FindRequest::hold(account, "req-1".parse()?)))?;
+/// assert!(matches!(found, Found::Hold(hold) if hold.status() == HoldStatus::Open));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct FindRequest {
@@ -400,6 +425,18 @@ pub enum Order {
 /// Where older entries were folded, the oldest one is an opening entry with their sum. If entries are folded between two
 /// pages, the next page has an opening entry that sums up some which were read before, too: take its
 /// [`balance_after`](crate::Entry::balance_after) as where things stood.
+///
+/// ```
+/// # use billing_guard::*;
+/// # let usd = Unit::new("USD", 2)?;
+/// # let (ledger, account) = (MemoryLedger::new(), AccountId::new("acct_1")?);
+/// # wait(ledger.top_up(&account, "payment-1".parse()?, usd.amount("10")?))?;
+/// wait(ledger.charge(&account, "order-1".parse()?, usd.amount("4")?))?;
+/// let page = wait(ledger.statement(StatementRequest::new(account).with_limit(1)))?;
+/// assert_eq!(page.entries()[0].balance_after(), usd.amount("6")?);
+/// assert!(page.next().is_some());
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct StatementRequest {
