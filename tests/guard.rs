@@ -312,6 +312,26 @@ fn a_quote_shows_what_would_happen_and_holds_nothing() {
 }
 
 #[test]
+fn a_quote_says_what_would_be_held_where_a_limit_cuts_it() {
+    let guard = funded("10", Policy::new().with_largest_request(dollars("0.8")));
+    let job = || up_to(120).down_to("rows", 50_u64);
+    let quote = wait(guard.quote(&account(), &job())).unwrap();
+    assert_eq!((quote.estimate(), quote.would_hold()), (dollars("1.2"), dollars("0.8")));
+    assert_eq!(wait(guard.hold(&account(), job())).unwrap().amount(), quote.would_hold());
+}
+
+#[test]
+fn work_that_is_only_observed_shows_what_it_cost_even_if_it_was_too_large() {
+    let policy = Policy::new().with_enforcement(Enforcement::Observe).with_largest_request(dollars("1"));
+    let guard = funded("10", policy);
+    let mut hold = wait(guard.hold(&account(), up_to(500))).unwrap();
+    assert!(matches!(hold.observed(), Some(Error::RequestTooLarge { .. })));
+    assert_eq!(wait(hold.capture(&rows(300))).unwrap().uncollected(), dollars("3"));
+    let charge = wait(guard.charge(&account(), &Job::new("query").exact("rows", 200_u64))).unwrap();
+    assert_eq!((charge.is_booked(), charge.uncollected()), (false, dollars("2")));
+}
+
+#[test]
 fn each_crossing_of_a_threshold_is_told_once_across_nodes() {
     let ledger: Arc<dyn Ledger> = Arc::new(MemoryLedger::new());
     let policy = || Policy::new().with_low_balance(dollars("5")).with_low_balance(dollars("2"));
