@@ -38,12 +38,7 @@ impl Quantity {
     /// `digits` divided by 10 to the power of `places`; `None` beyond 9 places that are not zeros.
     #[must_use]
     pub fn from_parts(digits: u64, places: u8) -> Option<Self> {
-        let (mut digits, mut places) = (digits, places);
-        while places > 0 && digits.is_multiple_of(10) {
-            digits = digits.checked_div(10)?;
-            places = places.saturating_sub(1);
-        }
-        (places <= Self::MAX_PLACES).then_some(Self { digits, places })
+        Self::from_u128(digits.into(), places)
     }
 
     /// The significant digits as a whole number.
@@ -99,7 +94,8 @@ impl Quantity {
             digits = digits.checked_div(10)?;
             places = places.saturating_sub(1);
         }
-        Self::from_parts(u64::try_from(digits).ok()?, places)
+        let digits = u64::try_from(digits).ok()?;
+        (places <= Self::MAX_PLACES).then_some(Self { digits, places })
     }
 }
 

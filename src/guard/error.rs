@@ -143,6 +143,7 @@ impl Error {
             PriceError::UnknownPrice { .. } | PriceError::UnpricedQuantity { .. } => {
                 Self::UnknownPrice { detail: error.to_string() }
             }
+            PriceError::Usage(error) => Self::from_usage(error),
             _ => Self::InvalidJob { rule: "it cannot be priced", value: error.to_string() },
         }
     }

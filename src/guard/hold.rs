@@ -318,10 +318,7 @@ impl Hold {
     fn cost(&self, usage: &Usage) -> Result<Amount, Error> {
         let unit = self.guard.prices.unit();
         match &self.tariff {
-            Some(tariff) => {
-                usage.check().map_err(|error| Error::from_usage(&error))?;
-                tariff.charge(usage, unit).map_err(|error| Error::from_price(&error))
-            }
+            Some(tariff) => tariff.charge(usage, unit).map_err(|error| Error::from_price(&error)),
             None => Ok(unit.zero()),
         }
     }

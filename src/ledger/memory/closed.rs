@@ -62,11 +62,11 @@ impl ClosedHolds {
         self.rows.iter().take(most).take_while(|closed| closed.until <= now).count()
     }
 
-    /// Takes out the row that was closed longest ago: its serial number, its hash, itself.
-    pub(super) fn pop(&mut self) -> Option<(u64, u64, HoldRow)> {
-        let ClosedRow { hash, row, .. } = self.rows.pop_front()?;
+    /// Forgets the row that was closed longest ago; says its serial number and its hash.
+    pub(super) fn pop(&mut self) -> Option<(u64, u64)> {
+        let hash = self.rows.pop_front()?.hash;
         let serial = self.first;
         self.first = serial.saturating_add(1);
-        Some((serial, hash, row))
+        Some((serial, hash))
     }
 }

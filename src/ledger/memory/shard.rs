@@ -193,7 +193,7 @@ impl Shard {
         let beyond = closed.len().saturating_sub(self.retained_keys);
         let batch = if beyond > slack { beyond.min(FORGET_MOST) } else { closed.expired(now, FORGET_BATCH) };
         for _ in 0..batch {
-            if let Some((serial, hash, _)) = closed.pop() {
+            if let Some((serial, hash)) = closed.pop() {
                 holds.remove(hash, |place| matches!(place, HoldPlace::Closed(it) if *it == serial));
             }
         }
@@ -318,30 +318,31 @@ impl Rows {
         let (due, number, now) = (hold.release_at, account.number, account.state.time);
         let Self { holds, closed, .. } = self;
         let is_it = |place: &HoldPlace| place.row(closed).is_some_and(|row| row.is(number, &hold.key));
-        match holds.get_mut(hash, is_it) {
-            Some(HoldPlace::Closed(serial)) => {
-                if let Some(row) = closed.get_mut(*serial) {
-                    row.state = hold;
+        if let Some(place) = holds.get_mut(hash, is_it) {
+            let row = match place {
+                HoldPlace::Open(row) => row,
+                HoldPlace::Closed(serial) => {
+                    if let Some(row) = closed.get_mut(*serial) {
+                        row.state = hold;
+                    }
+                    return;
                 }
+            };
+            let was_due = row.state.release_at;
+            let open = hold.is_open();
+            row.state = hold;
+            if !open {
+                place.close(closed, hash, now);
+            } else if was_due == due {
                 return;
             }
-            Some(place @ HoldPlace::Open(_)) => {
-                let HoldPlace::Open(row) = place else { return };
-                let was_due = row.state.release_at;
-                let open = hold.is_open();
-                row.state = hold;
-                if !open {
-                    place.close(closed, hash, now);
-                } else if was_due == due {
-                    return;
-                }
-                account.due.remove(was_due, hash);
-                self.find_next_due(account, was_due);
-                if !open {
-                    return;
-                }
+            account.due.remove(was_due, hash);
+            self.find_next_due(account, was_due);
+            if !open {
+                return;
             }
-            None => holds.insert(hash, HoldPlace::Open(Box::new(HoldRow { account: number, state: hold }))),
+        } else {
+            holds.insert(hash, HoldPlace::Open(Box::new(HoldRow { account: number, state: hold })));
         }
         let open_holds = usize::try_from(account.state.open_holds).unwrap_or(usize::MAX);
         account.due.push(due, hash, open_holds, |at, hash| self.due_at(hash, number, at).is_some());
