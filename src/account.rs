@@ -2,11 +2,12 @@
 
 use crate::amount::{Amount, Unit};
 use crate::clock::Timestamp;
+use crate::grant::{Grant, Grants};
 
 /// What an account has, at one point of its sequence of changes.
 ///
 /// `available = posted - held`. An account nobody has paid into has nothing of everything.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Balance {
     pub(crate) unit: Unit,
     pub(crate) posted: i64,
@@ -14,6 +15,7 @@ pub struct Balance {
     pub(crate) open_holds: u32,
     pub(crate) seq: u64,
     pub(crate) as_of: Timestamp,
+    pub(crate) grants: Grants,
 }
 
 impl Balance {
@@ -33,6 +35,22 @@ impl Balance {
     #[must_use]
     pub const fn available(&self) -> Amount {
         self.unit.minor(self.posted.saturating_sub(self.held))
+    }
+
+    /// The grants that are not used up, in the order in which they are used, those that have not started yet included.
+    /// Plain credit is not among them: it is what of `posted` is not in one that has started.
+    #[must_use]
+    pub fn grants(&self) -> &[Grant] {
+        self.grants.list()
+    }
+
+    /// What of `posted` is plain credit: bought, never ending. Negative for a debt.
+    #[must_use]
+    pub fn plain(&self) -> Amount {
+        let granted = self.grants().iter().filter(|grant| grant.started);
+        let granted: i128 = granted.map(|grant| i128::from(grant.remaining)).sum();
+        let plain = i128::from(self.posted).saturating_sub(granted);
+        self.unit.minor(i64::try_from(plain).unwrap_or(i64::MIN))
     }
 
     /// How many holds are open.

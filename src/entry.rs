@@ -1,8 +1,12 @@
 //! Entries: the history of an account, one for each change of what is posted.
 
+use std::sync::Arc;
+
 use crate::amount::{Amount, Unit};
+use crate::cap::Counted;
 use crate::clock::Timestamp;
 use crate::content::Declared;
+use crate::grant::{Draw, GrantTerms, Movement};
 use crate::id::{IdempotencyKey, Labels};
 
 /// What an entry is.
@@ -21,10 +25,12 @@ pub enum EntryKind {
     Refund,
     /// A correction either way, such as a chargeback.
     Adjustment,
+    /// What was left of credit that ended.
+    Expiry,
 }
 
 impl EntryKind {
-    /// The word for it: `opening`, `grant`, `top-up`, `charge`, `refund`, `adjustment`.
+    /// The word for it: `opening`, `grant`, `top-up`, `charge`, `refund`, `adjustment`, `expiry`.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
@@ -34,6 +40,7 @@ impl EntryKind {
             Self::Charge => "charge",
             Self::Refund => "refund",
             Self::Adjustment => "adjustment",
+            Self::Expiry => "expiry",
         }
     }
 }
@@ -49,6 +56,8 @@ pub enum Operation {
     Charge,
     /// Grants, top-ups, refunds and adjustments.
     Credit,
+    /// What time did: the start or end of credit. Such an entry has the key of the grant; none is found by it.
+    Time,
 }
 
 /// The charge that a refund gives back.
@@ -73,10 +82,41 @@ pub struct Entry {
     pub(crate) posted_after: i64,
     pub(crate) uncollected: i64,
     pub(crate) refunded: i64,
-    pub(crate) of: Option<Box<ChargeRef>>,
     pub(crate) kind: EntryKind,
     pub(crate) operation: Operation,
     pub(crate) late: bool,
+    /// What most entries have not.
+    pub(crate) detail: Option<Arc<Detail>>,
+}
+
+/// What only some entries have.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Detail {
+    pub(crate) of: Option<ChargeRef>,
+    pub(crate) effective_at: Option<Timestamp>,
+    pub(crate) credit: Option<Credit>,
+    pub(crate) movements: Vec<Movement>,
+    /// For a posted charge that drew on more than plain credit.
+    pub(crate) draws: Vec<Draw>,
+    pub(crate) counted: Vec<Counted>,
+}
+
+/// The credit that an entry is about.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Credit {
+    /// As they were asked for.
+    pub(crate) terms: GrantTerms,
+    /// The amount that was asked for.
+    pub(crate) named: i64,
+    /// The grant it went to; none for plain credit.
+    pub(crate) grant: Option<u64>,
+}
+
+impl Detail {
+    /// As an entry keeps it: nothing if there is nothing in it.
+    pub(crate) fn kept(self) -> Option<Arc<Self>> {
+        (self != Self::default()).then(|| Arc::new(self))
+    }
 }
 
 impl Entry {
@@ -102,6 +142,18 @@ impl Entry {
     #[must_use]
     pub const fn operation(&self) -> Operation {
         self.operation
+    }
+
+    /// The key of the hold it captured, if it did.
+    #[must_use]
+    pub fn hold(&self) -> Option<&IdempotencyKey> {
+        (self.operation == Operation::Hold).then_some(&self.key)
+    }
+
+    /// From when it has effect: for the start or end of credit the moment stated, for anything else when it was booked.
+    #[must_use]
+    pub fn effective_at(&self) -> Timestamp {
+        self.detail.as_ref().and_then(|detail| detail.effective_at).unwrap_or(self.booked_at)
     }
 
     /// When it was booked, on the ledger's clock.
@@ -137,7 +189,49 @@ impl Entry {
     /// For a refund: the charge it gives back.
     #[must_use]
     pub fn refund_of(&self) -> Option<&ChargeRef> {
-        self.of.as_deref()
+        self.detail.as_ref().and_then(|detail| detail.of.as_ref())
+    }
+
+    /// What it did to grants, each at most once; the rest of its amount it did to plain credit, or to debt.
+    #[must_use]
+    pub fn movements(&self) -> &[Movement] {
+        self.detail.as_ref().map_or(&[], |detail| &detail.movements)
+    }
+
+    /// For a posted charge: what it drew from which credit; empty if all of it was plain.
+    #[must_use]
+    pub fn draws(&self) -> &[Draw] {
+        self.detail.as_ref().map_or(&[], |detail| &detail.draws)
+    }
+
+    /// The counters that counted it, and with what.
+    #[must_use]
+    pub fn counted(&self) -> &[Counted] {
+        self.detail.as_ref().map_or(&[], |detail| &detail.counted)
+    }
+
+    pub(crate) fn credit(&self) -> Option<&Credit> {
+        self.detail.as_ref().and_then(|detail| detail.credit.as_ref())
+    }
+
+    /// The [id](crate::Grant::id) of the grant that it made, started or ended, if it is about one. One that merged has
+    /// the id of the grant it merged with.
+    #[must_use]
+    pub fn grant(&self) -> Option<u64> {
+        self.credit().and_then(|credit| credit.grant)
+    }
+
+    /// The terms of the credit that it booked, started or ended, if they are more than those of plain credit.
+    #[must_use]
+    pub fn terms(&self) -> Option<&GrantTerms> {
+        self.credit().map(|credit| &credit.terms)
+    }
+
+    /// The amount of credit that was asked for, where that is not what it added: credit that starts later adds nothing
+    /// yet, a renewal only the difference.
+    #[must_use]
+    pub fn named(&self) -> Amount {
+        self.unit.minor(self.credit().map_or(self.amount, |credit| credit.named))
     }
 
     /// Whether it was captured after its hold had expired.

@@ -6,7 +6,8 @@ use std::time::Duration;
 use crate::amount::{Amount, AmountError, Unit};
 use crate::clock::Timestamp;
 use crate::hold::HoldState;
-use crate::id::IdempotencyKey;
+use crate::id::{IdempotencyKey, Label, ScopeId};
+use crate::period::Period;
 
 /// Name and value of what belongs in the log but not in an answer to a client.
 pub type LogFields = Vec<(&'static str, String)>;
@@ -241,6 +242,113 @@ impl Shortfall {
     }
 }
 
+/// The proof of a refusal by a spend cap: what had been spent under it, at the moment it was decided.
+///
+/// A top-up does not help. Of several caps that are reached, it is the first in the request's order.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CapReached {
+    pub(crate) scope: ScopeId,
+    pub(crate) period: Period,
+    pub(crate) label: Option<Label>,
+    pub(crate) unit: Unit,
+    pub(crate) limit: i64,
+    pub(crate) used: i64,
+    pub(crate) held: i64,
+    pub(crate) required: i64,
+    pub(crate) resets_at: Option<Timestamp>,
+    pub(crate) seq: u64,
+    pub(crate) as_of: Timestamp,
+}
+
+impl CapReached {
+    /// Under which scope. For the log: it may be an id.
+    #[must_use]
+    pub const fn scope(&self) -> &ScopeId {
+        &self.scope
+    }
+
+    /// In which period.
+    #[must_use]
+    pub const fn period(&self) -> Period {
+        self.period
+    }
+
+    /// What people know the cap by.
+    #[must_use]
+    pub const fn label(&self) -> Option<&Label> {
+        self.label.as_ref()
+    }
+
+    /// The most that may be spent.
+    #[must_use]
+    pub const fn limit(&self) -> Amount {
+        self.unit.minor(self.limit)
+    }
+
+    /// What had been charged.
+    #[must_use]
+    pub const fn used(&self) -> Amount {
+        self.unit.minor(self.used)
+    }
+
+    /// What open holds had set aside.
+    #[must_use]
+    pub const fn held(&self) -> Amount {
+        self.unit.minor(self.held)
+    }
+
+    /// The least that would have been accepted.
+    #[must_use]
+    pub const fn required(&self) -> Amount {
+        self.unit.minor(self.required)
+    }
+
+    /// What would have fitted.
+    #[must_use]
+    pub fn left(&self) -> Amount {
+        self.unit.minor(self.limit.saturating_sub(self.used).saturating_sub(self.held).max(0))
+    }
+
+    /// From when the request would fit if nothing else were spent: a calendar period's end, or when enough has left a
+    /// rolling one. `None` if it is larger than the cap, so never.
+    #[must_use]
+    pub const fn resets_at(&self) -> Option<Timestamp> {
+        self.resets_at
+    }
+
+    /// How long until then.
+    #[must_use]
+    pub fn resets_in(&self) -> Option<Duration> {
+        self.resets_at.map(|at| at.saturating_since(self.as_of))
+    }
+
+    /// The number of the account's latest change when this was decided.
+    #[must_use]
+    pub const fn seq(&self) -> u64 {
+        self.seq
+    }
+
+    /// When it was decided, on the ledger's clock.
+    #[must_use]
+    pub const fn as_of(&self) -> Timestamp {
+        self.as_of
+    }
+
+    pub(crate) fn log_fields(&self) -> LogFields {
+        vec![
+            ("scope", self.scope.to_string()),
+            ("period", self.period.to_string()),
+            ("limit", self.limit().to_string()),
+            ("used", self.used().to_string()),
+            ("held", self.held().to_string()),
+            ("required", self.required().to_string()),
+            ("resets_at", self.resets_at.map_or_else(|| "never".to_owned(), |at| at.to_string())),
+            ("seq", self.seq.to_string()),
+            ("as_of", self.as_of.to_string()),
+        ]
+    }
+}
+
 /// Why a ledger did not do what was asked.
 ///
 /// Except for [`OutcomeUnknown`](Self::OutcomeUnknown), an error means that nothing was changed (but that holds and
@@ -252,6 +360,15 @@ pub enum LedgerError {
     /// The balance is too short, proved.
     #[error("the balance is not enough")]
     Insufficient(Box<Shortfall>),
+    /// A spend cap is reached, proved.
+    #[error("a spending limit is reached")]
+    CapReached(Box<CapReached>),
+    /// A courtesy of this label was given already in the present period.
+    #[error("the courtesy was given already")]
+    CourtesyGiven {
+        /// From when it can be given again.
+        again_at: Timestamp,
+    },
     /// The key was used before with other content.
     #[error("the idempotency key was used before for another request")]
     KeyConflict {
@@ -347,6 +464,8 @@ impl LedgerError {
     pub fn log_fields(&self) -> LogFields {
         match self {
             Self::Insufficient(short) => short.log_fields(),
+            Self::CapReached(reached) => reached.log_fields(),
+            Self::CourtesyGiven { again_at } => vec![("again_at", again_at.to_string())],
             Self::KeyConflict { field } => vec![("field", field.to_string())],
             Self::UnknownHold | Self::UnknownCharge => Vec::new(),
             Self::HoldClosed(hold) | Self::Superseded(hold) | Self::HoldExpired(hold) => vec![

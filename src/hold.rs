@@ -1,8 +1,12 @@
 //! A hold: money set aside for one piece of work, named by its account and idempotency key.
 
+use std::sync::Arc;
+
 use crate::amount::{Amount, Unit};
+use crate::cap::Counted;
 use crate::clock::Timestamp;
 use crate::content::{Content, Declared};
+use crate::grant::Draw;
 use crate::id::{IdempotencyKey, Labels};
 
 /// Where a hold is in its life.
@@ -80,6 +84,16 @@ pub struct HoldState {
     pub(crate) rev: u32,
     pub(crate) status: HoldStatus,
     pub(crate) late: bool,
+    /// What it drew on and what counts it; nothing for a hold on plain credit that nobody counts.
+    pub(crate) parts: Option<Arc<Parts>>,
+}
+
+/// What a hold is made of.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Parts {
+    /// In the order in which it drew; empty if all of it is plain credit.
+    pub(crate) draws: Vec<Draw>,
+    pub(crate) counted: Vec<Counted>,
 }
 
 impl HoldState {
@@ -171,6 +185,18 @@ impl HoldState {
     #[must_use]
     pub fn content(&self) -> Content {
         self.declared.content()
+    }
+
+    /// What it drew from which credit, in the order in which it did; empty if all of it is plain credit.
+    #[must_use]
+    pub fn draws(&self) -> &[Draw] {
+        self.parts.as_ref().map_or(&[], |parts| &parts.draws)
+    }
+
+    /// The counters that count it, and with what.
+    #[must_use]
+    pub fn counted(&self) -> &[Counted] {
+        self.parts.as_ref().map_or(&[], |parts| &parts.counted)
     }
 
     pub(crate) fn is_open(&self) -> bool {

@@ -111,6 +111,83 @@ visible_ascii! {
     IdempotencyKey, 255, "an idempotency key", "expected 1 to 255 visible ASCII characters"
 }
 
+visible_ascii! {
+    /// What a spend cap or a usage counter is about: an API key, a user, a team, the whole account. 1 to 128 visible
+    /// ASCII characters, chosen by the host. Scopes belong to an account; the same name in another account is another.
+    ///
+    /// ```
+    /// use billing_guard::ScopeId;
+    ///
+    /// let scope = ScopeId::new("api-key/7f3a")?;
+    /// assert!(ScopeId::new("two words").is_err());
+    /// # Ok::<(), billing_guard::IdError>(())
+    /// ```
+    ScopeId, 128, "a scope", "expected 1 to 128 visible ASCII characters"
+}
+
+impl ScopeId {
+    /// The scope that counts courtesies of one label. No host can name it: it has a space in it.
+    pub(crate) fn courtesy(label: &Label) -> Self {
+        Self(ShortText::new(&format!("courtesy {label}")))
+    }
+}
+
+/// The name of a grant or a cap as people read it: "Spring campaign", "Daily budget of the test key". 1 to 64
+/// characters, none a control character.
+///
+/// ```
+/// use billing_guard::Label;
+///
+/// assert_eq!(Label::new("Zürich pilot")?.as_str(), "Zürich pilot");
+/// assert!(Label::new("two\nlines").is_err());
+/// # Ok::<(), billing_guard::IdError>(())
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Label(Arc<str>);
+
+impl Label {
+    /// The longest text, in characters.
+    pub const MAX: usize = 64;
+
+    /// From text of 1 to 64 characters, none a control character.
+    ///
+    /// # Errors
+    /// [`IdError`], quoting the text.
+    pub fn new(text: impl AsRef<str>) -> Result<Self, IdError> {
+        let text = text.as_ref();
+        if text.is_empty() || !plain(text, Self::MAX) {
+            return Err(IdError::new(
+                "a label",
+                text,
+                "expected 1 to 64 characters, none a control character",
+            ));
+        }
+        Ok(Self(text.into()))
+    }
+
+    /// The text.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for Label {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+impl FromStr for Label {
+    type Err = IdError;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        Self::new(text)
+    }
+}
+
+serde_as_text!(Label);
+
 impl IdempotencyKey {
     /// A key nobody else has: for work whose retries are all made in this process.
     ///
@@ -334,6 +411,11 @@ mod tests {
         let pairs = |count: usize| (0..count).map(|index| (format!("n{index}"), "v")).collect::<Vec<_>>();
         assert!(Labels::new(pairs(8)).is_ok());
         assert!(Labels::new(pairs(9)).is_err());
+        assert!(ScopeId::new("s".repeat(128)).is_ok());
+        assert!(ScopeId::new("s".repeat(129)).is_err());
+        assert!(Label::new("é".repeat(64)).is_ok());
+        assert!(Label::new("é".repeat(65)).is_err());
+        assert!(Label::new("").is_err());
         assert!(Labels::new([("n".repeat(64), "v".repeat(128))]).is_ok());
         assert!(Labels::new([("n".repeat(65), "v")]).is_err());
         assert!(Labels::new([("n", "v".repeat(129))]).is_err());

@@ -11,14 +11,15 @@ use std::fmt;
 use crate::account::{Applied, Balance};
 use crate::amount::{Amount, Unit};
 use crate::entry::{ChargeRef, Entry};
+use crate::grant::GrantTerms;
 use crate::hold::HoldState;
 use crate::id::{AccountId, IdempotencyKey};
 use crate::receipt::Captured;
 use future::LedgerFuture;
-use reply::{Found, HoldsPage, Statement, Swept};
+use reply::{CountersPage, Found, HoldsPage, Statement, Swept};
 use request::{
-    BalanceRequest, CaptureRequest, FindRequest, HoldRequest, HoldsRequest, PostKind, PostRequest,
-    ResizeRequest, StatementRequest, SweepRequest, VoidRequest,
+    BalanceRequest, CaptureRequest, CountersRequest, FindRequest, HoldRequest, HoldsRequest, PostKind,
+    PostRequest, ResizeRequest, StatementRequest, SweepRequest, VoidRequest,
 };
 
 /// Keeps balances, and changes each in one atomic step at a time.
@@ -47,15 +48,21 @@ use request::{
 /// 6. **Captures** above the hold follow [`OverCapture`](crate::OverCapture), late ones
 ///    [`LateCapture`](crate::LateCapture). What could not be collected is recorded as uncollected. Another
 ///    request's hold is never touched.
-/// 7. (Several grants per account: in a later version.)
-/// 8. (Spend caps: in a later version.)
+/// 7. **Grants** are used in the order (priority, soonest end, given before bought, oldest). A hold remembers what it drew
+///    on; a void restores exactly that, and a grant that ends stays usable by the holds on it. A refund returns to its
+///    source. What is left of credit that ended is booked as an entry. A debt is paid first, by whatever credit comes.
+/// 8. **Spend caps** are checked in the same step, holds counted. What a hold did not need goes back to the period it was
+///    taken from. A capture is never refused by a cap.
 /// 9. **Sums.** `posted` is the sum of the entries, `held` the sum of the open holds, `available = posted - held`.
-///    Available is negative only through an allowed debt or a negative adjustment.
+///    Available is negative only through an allowed debt or a negative adjustment. What remains of a grant is the sum of
+///    what entries [moved](crate::Movement) of it.
 /// 10. **Sequence.** Each change of an account has the next number of its sequence, the release of an expired hold
-///     too. Refusals and reads carry the number they were decided on. Replies carry what was available before and
+///     and the start and end of credit too. Refusals and reads carry the number they were decided on. Replies carry what was available before and
 ///     after, so that a threshold is crossed by exactly one change.
 /// 11. **Limits** are stated on every list, lifetime, id and batch, and never refuse money already paid. No amount up
 ///     to `i64::MAX` wraps.
+///
+/// The [manual](crate::manual::contract) states each clause in full.
 ///
 /// An account has one unit, fixed by its first change. An account that has none is an empty one: when it is refused,
 /// nothing is stored about it. (Work that costs nothing is not refused, and is a change.) Nothing is atomic across accounts.
@@ -80,6 +87,8 @@ pub trait Ledger: Send + Sync + fmt::Debug {
     fn statement(&self, request: StatementRequest) -> LedgerFuture<Statement>;
     /// A page of an account's open holds.
     fn holds(&self, request: HoldsRequest) -> LedgerFuture<HoldsPage>;
+    /// A page of what counts against spend caps.
+    fn counters(&self, request: CountersRequest) -> LedgerFuture<CountersPage>;
     /// Books what time has ended, a bounded number at a time. Decisions never wait for it.
     fn sweep(&self, request: SweepRequest) -> LedgerFuture<Swept>;
 }
@@ -107,17 +116,36 @@ pub trait LedgerExt: Ledger {
         key: IdempotencyKey,
         amount: Amount,
     ) -> LedgerFuture<Applied<Entry>> {
-        self.post(PostRequest::new(account.clone(), key, PostKind::TopUp, amount))
+        self.post(PostRequest::new(account.clone(), key, PostKind::top_up(), amount))
     }
 
-    /// Books credit that was given.
+    /// Books credit on terms of its own.
+    ///
+    /// ```
+    /// use billing_guard::{AccountId, GrantTerms, LedgerExt, MemoryLedger, Timestamp, Unit, wait};
+    ///
+    /// let usd = Unit::new("USD", 2)?;
+    /// let (ledger, account) = (MemoryLedger::new(), AccountId::new("acct_1")?);
+    /// let welcome = GrantTerms::promotional()
+    ///     .with_label("Welcome".parse()?)
+    ///     .ending_at(Timestamp::from_micros(4_102_444_800_000_000)); // 2100
+    /// wait(ledger.grant(&account, "welcome".parse()?, welcome, usd.amount("5")?))?;
+    /// wait(ledger.top_up(&account, "payment-1".parse()?, usd.amount("10")?))?;
+    /// wait(ledger.charge(&account, "order-1".parse()?, usd.amount("4")?))?;
+    /// // What was given and ends is used before what was bought.
+    /// let balance = wait(ledger.balance_of(&account, usd))?;
+    /// assert_eq!(balance.grants()[0].remaining(), usd.amount("1")?);
+    /// assert_eq!(balance.plain(), usd.amount("10")?);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     fn grant(
         &self,
         account: &AccountId,
         key: IdempotencyKey,
+        terms: GrantTerms,
         amount: Amount,
     ) -> LedgerFuture<Applied<Entry>> {
-        self.post(PostRequest::new(account.clone(), key, PostKind::Grant, amount))
+        self.post(PostRequest::new(account.clone(), key, PostKind::Credit(terms), amount))
     }
 
     /// Charges in one step, if the balance suffices.
@@ -138,7 +166,7 @@ pub trait LedgerExt: Ledger {
         of: ChargeRef,
         amount: Amount,
     ) -> LedgerFuture<Applied<Entry>> {
-        self.post(PostRequest::new(account.clone(), key, PostKind::Refund { of }, amount))
+        self.post(PostRequest::new(account.clone(), key, PostKind::refund(of), amount))
     }
 
     /// Corrects a balance either way; may take it below zero, as a chargeback does.

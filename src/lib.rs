@@ -68,17 +68,21 @@
 
 mod account;
 mod amount;
+mod cap;
 mod clock;
 mod content;
 mod entry;
 mod error;
+mod grant;
 mod guard;
 mod hold;
 mod id;
 mod ledger;
 mod limits;
+pub mod manual;
 mod messages;
 mod notice;
+mod period;
 mod policy;
 mod price;
 mod receipt;
@@ -90,25 +94,29 @@ mod usage;
 
 pub use account::{Applied, Balance, Novelty};
 pub use amount::{Amount, AmountError, Unit};
+pub use cap::{Cap, CapError, Caps, Counted, Counter, CounterKey};
 pub use clock::{Clock, ManualClock, SystemClock, Timestamp};
 pub use content::Content;
 pub use entry::{ChargeRef, Entry, EntryKind, Operation};
-pub use error::{LedgerError, LogFields, ShortReason, Shortfall};
+pub use error::{CapReached, LedgerError, LogFields, ShortReason, Shortfall};
+pub use grant::{Draw, Grant, GrantKind, GrantTerms, Movement};
 pub use guard::error::Error;
 pub use guard::{Guard, GuardBuilder, Hold, Job, Quote, SetupError};
 pub use hold::{HoldState, HoldStatus, LateCapture, OverCapture};
-pub use id::{AccountId, IdError, IdempotencyKey, Labels};
+pub use id::{AccountId, IdError, IdempotencyKey, Label, Labels, ScopeId};
 pub use ledger::future::{LedgerFuture, wait};
 pub use ledger::memory::{MemoryLedger, MemorySettings};
-pub use ledger::reply::{Found, HoldsPage, Statement, Swept};
+pub use ledger::reply::{CountersPage, Found, HoldsPage, Statement, Swept};
 pub use ledger::request::{
-    BalanceRequest, CaptureMode, CaptureRequest, FindRequest, HoldRequest, HoldsCursor, HoldsRequest, Order,
-    PostKind, PostRequest, ResizeRequest, StatementRequest, SweepRequest, VoidRequest,
+    BalanceRequest, CaptureMode, CaptureRequest, CountersRequest, EndedCredit, FindRequest, HoldRequest,
+    HoldsCursor, HoldsRequest, Order, PostKind, PostRequest, ResizeRequest, StatementRequest, SweepRequest,
+    VoidRequest,
 };
 pub use ledger::{Ledger, LedgerExt};
 pub use limits::Limits;
 pub use messages::{English, Messages, Place, TextContext, Wording};
 pub use notice::Notice;
+pub use period::Period;
 pub use policy::{Enforcement, OnDrop, Policy};
 pub use price::{LitellmImport, PriceBook, PriceError, Rate, Rounding, Tariff, UnknownPrice};
 pub use receipt::{Captured, Receipt};

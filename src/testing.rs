@@ -11,10 +11,10 @@ use crate::hold::HoldState;
 use crate::id::IdempotencyKey;
 use crate::ledger::Ledger;
 use crate::ledger::future::LedgerFuture;
-use crate::ledger::reply::{Found, HoldsPage, Statement, Swept};
+use crate::ledger::reply::{CountersPage, Found, HoldsPage, Statement, Swept};
 use crate::ledger::request::{
-    BalanceRequest, CaptureRequest, FindRequest, HoldRequest, HoldsRequest, PostRequest, ResizeRequest,
-    StatementRequest, SweepRequest, VoidRequest,
+    BalanceRequest, CaptureRequest, CountersRequest, FindRequest, HoldRequest, HoldsRequest, PostRequest,
+    ResizeRequest, StatementRequest, SweepRequest, VoidRequest,
 };
 use crate::receipt::Captured;
 
@@ -99,6 +99,10 @@ impl Ledger for UnreachableLedger {
     }
 
     fn holds(&self, _request: HoldsRequest) -> LedgerFuture<HoldsPage> {
+        read()
+    }
+
+    fn counters(&self, _request: CountersRequest) -> LedgerFuture<CountersPage> {
         read()
     }
 

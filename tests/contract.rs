@@ -10,11 +10,11 @@ use std::time::Duration;
 
 use billing_guard::{
     AccountId, Amount, Applied, Balance, BalanceRequest, CaptureMode, CaptureRequest, Captured, ChargeRef,
-    Clock, Content, Entry, EntryKind, FindRequest, Found, HoldRequest, HoldState, HoldStatus, HoldsPage,
-    HoldsRequest, IdempotencyKey, Labels, LateCapture, Ledger, LedgerError, LedgerFuture, ManualClock,
-    MemoryLedger, MemorySettings, Operation, Order, OverCapture, PostKind, PostRequest, ResizeRequest,
-    ShortReason, Shortfall, Statement, StatementRequest, SweepRequest, Swept, Timestamp, Unit, VoidRequest,
-    wait,
+    Clock, Content, CountersPage, CountersRequest, Entry, EntryKind, FindRequest, Found, GrantTerms,
+    HoldRequest, HoldState, HoldStatus, HoldsPage, HoldsRequest, IdempotencyKey, Labels, LateCapture, Ledger,
+    LedgerError, LedgerFuture, ManualClock, MemoryLedger, MemorySettings, Operation, Order, OverCapture,
+    PostKind, PostRequest, ResizeRequest, ShortReason, Shortfall, Statement, StatementRequest, SweepRequest,
+    Swept, Timestamp, Unit, VoidRequest, wait,
 };
 
 /// Forwards every call at once and answers on the second poll.
@@ -71,6 +71,9 @@ impl Ledger for Late {
     }
     fn holds(&self, request: HoldsRequest) -> LedgerFuture<HoldsPage> {
         late(self.0.holds(request))
+    }
+    fn counters(&self, request: CountersRequest) -> LedgerFuture<CountersPage> {
+        late(self.0.counters(request))
     }
     fn sweep(&self, request: SweepRequest) -> LedgerFuture<Swept> {
         late(self.0.sweep(request))
@@ -154,7 +157,7 @@ impl World {
         wait(self.ledger.post(self.post_request(name, kind, minor)))
     }
     fn top_up(&self, name: &str, minor: i64) -> Answer<Entry> {
-        self.post(name, PostKind::TopUp, minor)
+        self.post(name, PostKind::top_up(), minor)
     }
     fn charge(&self, name: &str, minor: i64) -> Answer<Entry> {
         self.post(name, PostKind::Charge, minor)
@@ -163,10 +166,10 @@ impl World {
         self.post(name, PostKind::Adjustment, minor)
     }
     fn refund_hold(&self, name: &str, of: &str, minor: i64) -> Answer<Entry> {
-        self.post(name, PostKind::Refund { of: ChargeRef::Hold(key(&dashed(of))) }, minor)
+        self.post(name, PostKind::refund(ChargeRef::Hold(key(&dashed(of)))), minor)
     }
     fn refund_charge(&self, name: &str, of: &str, minor: i64) -> Answer<Entry> {
-        self.post(name, PostKind::Refund { of: ChargeRef::Charge(key(&dashed(of))) }, minor)
+        self.post(name, PostKind::refund(ChargeRef::Charge(key(&dashed(of)))), minor)
     }
     fn find_hold(&self, name: &str) -> Option<HoldState> {
         match wait(self.ledger.find(FindRequest::hold(self.account.clone(), key(&dashed(name))))).unwrap() {
@@ -468,7 +471,7 @@ mod clause_1 {
         wait(world.ledger.post(PostRequest::new(
             world.account.clone(),
             key("a"),
-            PostKind::TopUp,
+            PostKind::top_up(),
             eur.minor(5),
         )))
         .unwrap();
@@ -489,7 +492,7 @@ mod clause_1 {
             wait(world.ledger.post(PostRequest::new(
                 world.account.clone(),
                 key("b"),
-                PostKind::TopUp,
+                PostKind::top_up(),
                 finer.minor(5),
             )))
         });
@@ -509,8 +512,14 @@ mod clause_1 {
         assert_eq!(world.refused(|| wait(world.ledger.resize(resize.with_total(eur.minor(20))))), wrong);
         let capture = CaptureRequest::new(world.account.clone(), key("a"), eur.minor(1));
         assert_eq!(world.refused(|| wait(world.ledger.capture(capture))), wrong);
-        let refund = PostKind::Refund { of: ChargeRef::Charge(key("spent")) };
-        for kind in [PostKind::Grant, PostKind::TopUp, PostKind::Charge, PostKind::Adjustment, refund] {
+        let refund = PostKind::refund(ChargeRef::Charge(key("spent")));
+        for kind in [
+            PostKind::Credit(GrantTerms::promotional()),
+            PostKind::top_up(),
+            PostKind::Charge,
+            PostKind::Adjustment,
+            refund,
+        ] {
             let post = PostRequest::new(world.account.clone(), key("p"), kind, eur.minor(1));
             assert_eq!(world.refused(|| wait(world.ledger.post(post))), wrong);
         }
@@ -653,11 +662,11 @@ mod clause_2 {
         world.capture("held", 10).unwrap();
         let spent = ChargeRef::Charge(key("charge"));
         for (name, kind, minor) in [
-            ("grant", PostKind::Grant, 5),
-            ("top up", PostKind::TopUp, 6),
+            ("grant", PostKind::Credit(GrantTerms::promotional()), 5),
+            ("top up", PostKind::top_up(), 6),
             ("charge", PostKind::Charge, 40),
-            ("refund", PostKind::Refund { of: spent }, 8),
-            ("refund of a hold", PostKind::Refund { of: ChargeRef::Hold(key("held")) }, 8),
+            ("refund", PostKind::refund(spent), 8),
+            ("refund of a hold", PostKind::refund(ChargeRef::Hold(key("held"))), 8),
             ("up", PostKind::Adjustment, 3),
             ("down", PostKind::Adjustment, -3),
         ] {
@@ -677,7 +686,10 @@ mod clause_2 {
         let world = World::funded(start, 100);
         world.top_up("a", 5).unwrap();
         assert_eq!(world.conflict(|| world.top_up("a", 6)), "amount");
-        assert_eq!(world.conflict(|| world.post("a", PostKind::Grant, 5)), "kind");
+        assert_eq!(
+            world.conflict(|| world.post("a", PostKind::Credit(GrantTerms::promotional()), 5)),
+            "kind"
+        );
         // A charge has keys of its own: no customer's key is in the way of a payment provider's.
         world.charge("a", 5).unwrap();
         assert_eq!(world.conflict(|| world.top_up("a", 6)), "amount");
@@ -854,7 +866,7 @@ mod clause_3 {
 
     pub(crate) fn dropped_unpolled_futures_have_been_applied(start: Start) {
         let world = World::new(start);
-        drop(world.ledger.post(world.post_request("paid in", PostKind::TopUp, 100)));
+        drop(world.ledger.post(world.post_request("paid in", PostKind::top_up(), 100)));
         assert_eq!(world.find_entry("paid in").unwrap().amount().minor(), 100);
         drop(world.ledger.hold(world.hold_request("a", 10)));
         let hold = world.find_hold("a").unwrap();
@@ -1696,7 +1708,7 @@ mod clause_9 {
 
     pub(crate) fn the_sums_hold_after_every_kind_of_change(start: Start) {
         let world = World::new(start);
-        world.fresh(|| world.post("g", PostKind::Grant, 100));
+        world.fresh(|| world.post("g", PostKind::Credit(GrantTerms::promotional()), 100));
         world.fresh(|| world.top_up("t", 100));
         world.fresh(|| world.charge("c", 30));
         world.fresh(|| world.hold("a", 50));

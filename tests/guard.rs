@@ -8,12 +8,12 @@ use std::time::Duration;
 
 use billing_guard::testing::UnreachableLedger;
 use billing_guard::{
-    AccountId, Amount, Applied, Balance, BalanceRequest, CaptureRequest, Captured, ChargeRef, Enforcement,
-    Entry, EntryKind, Error, FindRequest, Found, Guard, HoldRequest, HoldState, HoldStatus, HoldsPage,
-    HoldsRequest, IdempotencyKey, Job, Ledger, LedgerError, LedgerExt, LedgerFuture, Limits, ManualClock,
-    MemoryLedger, Notice, OnDrop, Policy, PostKind, PostRequest, PriceBook, Quantity, RefusalKind,
-    ResizeRequest, SetupError, ShortReason, Statement, StatementRequest, SweepRequest, Swept, Tariff, Unit,
-    Usage, VoidRequest, wait,
+    AccountId, Amount, Applied, Balance, BalanceRequest, CaptureRequest, Captured, ChargeRef, CountersPage,
+    CountersRequest, Enforcement, Entry, EntryKind, Error, FindRequest, Found, GrantTerms, Guard,
+    HoldRequest, HoldState, HoldStatus, HoldsPage, HoldsRequest, IdempotencyKey, Job, Ledger, LedgerError,
+    LedgerExt, LedgerFuture, Limits, ManualClock, MemoryLedger, Notice, OnDrop, Policy, PostKind,
+    PostRequest, PriceBook, Quantity, RefusalKind, ResizeRequest, SetupError, ShortReason, Statement,
+    StatementRequest, SweepRequest, Swept, Tariff, Unit, Usage, VoidRequest, wait,
 };
 use proptest::prelude::*;
 
@@ -571,6 +571,9 @@ impl Ledger for InTrouble {
     fn holds(&self, request: HoldsRequest) -> LedgerFuture<HoldsPage> {
         self.inner.holds(request)
     }
+    fn counters(&self, request: CountersRequest) -> LedgerFuture<CountersPage> {
+        self.inner.counters(request)
+    }
     fn sweep(&self, request: SweepRequest) -> LedgerFuture<Swept> {
         self.inner.sweep(request)
     }
@@ -704,7 +707,8 @@ fn a_key_that_a_customer_chose_is_never_in_the_way_of_the_payment_providers() {
     let guard = funded("1", Policy::new());
     let job = Job::new("query").exact("rows", 1_u64).with_key(key("same"));
     wait(guard.charge(&account(), &job)).unwrap();
-    let request = PostRequest::new(account(), key("same"), PostKind::Grant, dollars("1"));
+    let request =
+        PostRequest::new(account(), key("same"), PostKind::Credit(GrantTerms::promotional()), dollars("1"));
     wait(guard.ledger().post(request)).unwrap();
     assert!(wait(guard.hold(&account(), up_to(1).with_key(key("same")))).is_ok());
 }

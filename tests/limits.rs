@@ -5,10 +5,10 @@ use std::time::Duration;
 
 use billing_guard::{
     AccountId, Amount, AmountError, Balance, BalanceRequest, CaptureMode, CaptureRequest, ChargeRef, Clock,
-    Content, Entry, EntryKind, FindRequest, Found, HoldRequest, HoldStatus, HoldsRequest, IdempotencyKey,
-    Labels, LateCapture, Ledger, LedgerError, LedgerExt, Limits, ManualClock, MemoryLedger, MemorySettings,
-    Order, OverCapture, PostKind, PostRequest, ResizeRequest, StatementRequest, SweepRequest, Timestamp,
-    Unit, wait,
+    Content, Entry, EntryKind, FindRequest, Found, GrantTerms, HoldRequest, HoldStatus, HoldsRequest,
+    IdempotencyKey, Labels, LateCapture, Ledger, LedgerError, LedgerExt, Limits, ManualClock, MemoryLedger,
+    MemorySettings, Order, OverCapture, PostKind, PostRequest, ResizeRequest, StatementRequest, SweepRequest,
+    Timestamp, Unit, wait,
 };
 
 const MAX: i64 = i64::MAX;
@@ -332,8 +332,8 @@ fn no_field_of_a_capture_is_negative() {
 fn each_kind_of_posting_has_its_sign() {
     let ledger = funded(100);
     wait(ledger.charge(&account(), key("c"), money(50))).unwrap();
-    let refund = PostKind::Refund { of: ChargeRef::Charge(key("c")) };
-    for kind in [PostKind::Grant, PostKind::TopUp, refund.clone()] {
+    let refund = PostKind::refund(ChargeRef::Charge(key("c")));
+    for kind in [PostKind::Credit(GrantTerms::promotional()), PostKind::top_up(), refund.clone()] {
         for (minor, shown) in [(0, "0 USD/2"), (-1, "-0.01 USD/2"), (MIN, "-92233720368547758.08 USD/2")] {
             invalid(&ledger, shown, || wait(ledger.post(post("x", kind.clone(), minor))));
         }
@@ -345,8 +345,8 @@ fn each_kind_of_posting_has_its_sign() {
     }
     invalid(&ledger, "0 USD/2", || wait(ledger.post(post("x", PostKind::Adjustment, 0))));
     for (name, kind, minor) in [
-        ("g", PostKind::Grant, 1),
-        ("t", PostKind::TopUp, 1),
+        ("g", PostKind::Credit(GrantTerms::promotional()), 1),
+        ("t", PostKind::top_up(), 1),
         ("z", PostKind::Charge, 0),
         ("r", refund, 1),
         ("up", PostKind::Adjustment, 1),
@@ -362,7 +362,7 @@ fn a_request_out_of_range_stores_nothing_about_an_unknown_account() {
     for request in [hold("x", -1), hold("x", 0).with_lifetime(Duration::ZERO)] {
         wait(ledger.hold(request)).unwrap_err();
     }
-    wait(ledger.post(post("x", PostKind::TopUp, 0))).unwrap_err();
+    wait(ledger.post(post("x", PostKind::top_up(), 0))).unwrap_err();
     let eur = Unit::new("EUR", 0).unwrap();
     let balance = wait(ledger.balance(BalanceRequest::new(account(), eur))).unwrap();
     assert_eq!((balance.seq(), balance.posted()), (0, eur.zero()));
@@ -382,7 +382,7 @@ fn the_largest_amount_is_paid_in_held_and_charged_exactly() {
     let captured = wait(ledger.capture(capture("a", MAX))).unwrap();
     assert_eq!(captured.value().charged().minor(), MAX);
     assert_eq!(figures(&ledger), (0, 0, 3));
-    let refund = PostKind::Refund { of: ChargeRef::Hold(key("a")) };
+    let refund = PostKind::refund(ChargeRef::Hold(key("a")));
     wait(ledger.post(post("r", refund, MAX))).unwrap();
     wait(ledger.post(post("c", PostKind::Charge, MAX))).unwrap();
     assert_eq!(figures(&ledger), (0, 0, 5));
@@ -394,7 +394,7 @@ fn the_largest_amount_is_paid_in_held_and_charged_exactly() {
 #[test]
 fn a_balance_never_wraps_above() {
     let ledger = funded(MAX);
-    for kind in [PostKind::Grant, PostKind::TopUp, PostKind::Adjustment] {
+    for kind in [PostKind::Credit(GrantTerms::promotional()), PostKind::top_up(), PostKind::Adjustment] {
         for minor in [1, MAX] {
             too_large(&ledger, || wait(ledger.post(post("x", kind.clone(), minor))));
         }
@@ -402,7 +402,7 @@ fn a_balance_never_wraps_above() {
     // A refund that would take it there is refused, and possible once there is room.
     wait(ledger.charge(&account(), key("c"), money(5))).unwrap();
     wait(ledger.top_up(&account(), key("t"), money(3))).unwrap();
-    let refund = PostKind::Refund { of: ChargeRef::Charge(key("c")) };
+    let refund = PostKind::refund(ChargeRef::Charge(key("c")));
     too_large(&ledger, || wait(ledger.post(post("x", refund.clone(), 3))));
     wait(ledger.post(post("r", refund, 2))).unwrap();
     assert_eq!(balance(&ledger).posted().minor(), MAX);
@@ -613,7 +613,7 @@ fn the_longest_names_work_in_every_operation() {
     let longest = IdempotencyKey::new("k".repeat(255)).unwrap();
     let labels = Labels::new((0..8).map(|index| (format!("{index:064}"), "v".repeat(128)))).unwrap();
     let content = Content::new((0..32).map(|index| (format!("{index:096}"), "v".repeat(256)))).unwrap();
-    let request = PostRequest::new(account.clone(), longest.clone(), PostKind::TopUp, money(10))
+    let request = PostRequest::new(account.clone(), longest.clone(), PostKind::top_up(), money(10))
         .with_labels(labels.clone())
         .with_content(content.clone());
     wait(ledger.post(request.clone())).unwrap();
@@ -696,7 +696,9 @@ fn an_account_has_at_most_a_million_open_holds() {
 fn a_page_after_a_fold_ends_with_the_opening_entry() {
     let settings = MemorySettings::new().with_retained_entries(4);
     let ledger = MemoryLedger::with_clock(settings, Arc::new(ManualClock::new()));
-    let charge = |name: String| wait(ledger.post(post(&name, PostKind::Grant, 1))).unwrap();
+    let charge = |name: String| {
+        wait(ledger.post(post(&name, PostKind::Credit(GrantTerms::promotional()), 1))).unwrap()
+    };
     (0..4).for_each(|index| drop(charge(format!("a{index}"))));
     let first = wait(ledger.statement(StatementRequest::new(account()).with_limit(2))).unwrap();
     assert_eq!(first.entries().iter().map(Entry::seq).collect::<Vec<_>>(), [4, 3]);

@@ -13,9 +13,10 @@ use std::time::Duration;
 
 use billing_guard::{
     AccountId, Amount, Applied, BalanceRequest, CaptureMode, CaptureRequest, ChargeRef, Clock, Content,
-    FindRequest, Found, HoldRequest, HoldState, HoldsRequest, IdempotencyKey, Labels, LateCapture, Ledger,
-    LedgerError, ManualClock, MemoryLedger, MemorySettings, Operation, Order, OverCapture, PostKind,
-    PostRequest, ResizeRequest, StatementRequest, SweepRequest, Timestamp, Unit, VoidRequest, wait,
+    FindRequest, Found, GrantTerms, HoldRequest, HoldState, HoldsRequest, IdempotencyKey, Labels,
+    LateCapture, Ledger, LedgerError, ManualClock, MemoryLedger, MemorySettings, Operation, Order,
+    OverCapture, PostKind, PostRequest, ResizeRequest, StatementRequest, SweepRequest, Timestamp, Unit,
+    VoidRequest, wait,
 };
 use proptest::prelude::*;
 
@@ -401,15 +402,13 @@ impl Run {
             }
             Step::Post { name, kind, of, amount, debt, content } => {
                 let (kind, amount) = match kind {
-                    0 => (PostKind::Grant, (*amount).max(1)),
-                    1 | 2 => (PostKind::TopUp, (*amount).max(1)),
+                    0 => (PostKind::Credit(GrantTerms::promotional()), (*amount).max(1)),
+                    1 | 2 => (PostKind::top_up(), (*amount).max(1)),
                     3 | 4 => (PostKind::Charge, *amount),
                     5 => (PostKind::Adjustment, (*amount).max(1)),
                     6 => (PostKind::Adjustment, -(*amount).max(1)),
-                    _ if of % 2 == 0 => {
-                        (PostKind::Refund { of: ChargeRef::Hold(key(of / 2)) }, (*amount).max(1))
-                    }
-                    _ => (PostKind::Refund { of: ChargeRef::Charge(key(of / 2)) }, (*amount).max(1)),
+                    _ if of % 2 == 0 => (PostKind::refund(ChargeRef::Hold(key(of / 2))), (*amount).max(1)),
+                    _ => (PostKind::refund(ChargeRef::Charge(key(of / 2))), (*amount).max(1)),
                 };
                 let request =
                     PostRequest::new(account(name.account), key(name.key), kind, unit.minor(amount))

@@ -1,9 +1,10 @@
 //! How balances are often kept: look whether anything is left, do the work, charge it afterwards. For `--self-test`.
 
 use billing_guard::{
-    Amount, Applied, Balance, BalanceRequest, CaptureRequest, Captured, Entry, FindRequest, Found,
-    HoldRequest, HoldState, HoldsPage, HoldsRequest, Ledger, LedgerFuture, MemoryLedger, OverCapture,
-    PostRequest, ResizeRequest, Statement, StatementRequest, SweepRequest, Swept, VoidRequest, wait,
+    Amount, Applied, Balance, BalanceRequest, CaptureRequest, Captured, CountersPage, CountersRequest, Entry,
+    FindRequest, Found, HoldRequest, HoldState, HoldsPage, HoldsRequest, Ledger, LedgerFuture, MemoryLedger,
+    OverCapture, PostRequest, ResizeRequest, Statement, StatementRequest, SweepRequest, Swept, VoidRequest,
+    wait,
 };
 
 /// A ledger that breaks the first clause of the contract: its check and its hold are two steps, and the check does
@@ -71,6 +72,10 @@ impl Ledger for ChargeLater {
 
     fn holds(&self, request: HoldsRequest) -> LedgerFuture<HoldsPage> {
         self.inner.holds(request)
+    }
+
+    fn counters(&self, request: CountersRequest) -> LedgerFuture<CountersPage> {
+        self.inner.counters(request)
     }
 
     fn sweep(&self, request: SweepRequest) -> LedgerFuture<Swept> {

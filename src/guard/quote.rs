@@ -5,7 +5,7 @@ use crate::account::Balance;
 use crate::amount::Amount;
 
 /// What a job would hold, against what there is just now.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Quote {
     estimate: Amount,
     minimum: Amount,

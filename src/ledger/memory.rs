@@ -2,6 +2,7 @@
 //! durable ones.
 
 mod closed;
+mod counters;
 mod due;
 mod history;
 mod index;
@@ -15,6 +16,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use crate::account::{Applied, Balance};
 use crate::amount::Unit;
+use crate::cap::Counter;
 use crate::clock::{Clock, SystemClock, Timestamp};
 use crate::entry::{ChargeRef, Entry, Operation};
 use crate::error::LedgerError;
@@ -22,10 +24,10 @@ use crate::hold::HoldState;
 use crate::id::{AccountId, IdempotencyKey};
 use crate::ledger::Ledger;
 use crate::ledger::future::LedgerFuture;
-use crate::ledger::reply::{Found, HoldsPage, Statement, Swept};
+use crate::ledger::reply::{CountersPage, Found, HoldsPage, Statement, Swept};
 use crate::ledger::request::{
-    BalanceRequest, CaptureRequest, FindRequest, HoldRequest, HoldsRequest, PostKind, PostRequest,
-    ResizeRequest, StatementRequest, SweepRequest, VoidRequest,
+    BalanceRequest, CaptureRequest, CountersRequest, FindRequest, HoldRequest, HoldsRequest, PostKind,
+    PostRequest, ResizeRequest, StatementRequest, SweepRequest, VoidRequest,
 };
 use crate::ledger::rules::{self, AccountState, Decision, Source};
 use crate::limits::Limits;
@@ -108,7 +110,7 @@ impl Default for MemorySettings {
 /// let ledger = MemoryLedger::with_clock(MemorySettings::new(), clock.clone());
 /// let usd = Unit::new("USD", 2)?;
 /// let account = AccountId::new("acct_1")?;
-/// wait(ledger.grant(&account, "welcome".parse()?, usd.amount("5")?))?;
+/// wait(ledger.top_up(&account, "payment-1".parse()?, usd.amount("5")?))?;
 /// wait(ledger.hold(HoldRequest::new(account.clone(), "req-1".parse()?, usd.amount("5")?)))?;
 /// // Nobody captured it: after its lifetime and grace the money is free again.
 /// clock.advance(Duration::from_secs(5 * 60 + 30));
@@ -168,16 +170,18 @@ impl MemoryLedger {
         id: &AccountId,
         key: &IdempotencyKey,
         unit: Option<Unit>,
-        rule: impl Fn(&AccountState, Option<&HoldState>, Timestamp) -> Decision<T>,
+        rule: impl Fn(&AccountState, &[Counter], Option<&HoldState>, Timestamp) -> Decision<T>,
     ) -> Result<Applied<T>, LedgerError> {
         let (mut shard, named, now) = self.open(id)?;
-        shard.decide(named, Some(key), unit, now, |account, known, _| rule(&account.state, known, now))
+        shard.decide(named, Some(key), unit, now, |account, known, _| {
+            rule(&account.state, account.counters.all(), known, now)
+        })
     }
 
     fn post_now(&self, request: &PostRequest) -> Result<Applied<Entry>, LedgerError> {
         let (mut shard, named, now) = self.open(&request.account)?;
         let of = match &request.kind {
-            PostKind::Refund { of } => Some(of),
+            PostKind::Refund { of, .. } => Some(of),
             _ => None,
         };
         let held = match of {
@@ -193,18 +197,18 @@ impl MemoryLedger {
                 }
                 None => Source::None,
             };
-            rules::post(&account.state, known, source, request, now)
+            rules::post(&account.state, account.counters.all(), known, source, request, now)
         })
     }
 
-    /// Runs a read on an account as it is now, with everything released that is due; `None` if there is no account.
+    /// Runs a read on an account as it is now, with everything booked that is due; `None` if there is no account.
     fn read<T>(
         &self,
         id: &AccountId,
         read: impl FnOnce(&Account, &shard::Rows, Timestamp) -> T,
     ) -> Result<Option<T>, LedgerError> {
         let (mut shard, named, now) = self.open(id)?;
-        shard.release_all(named, now);
+        shard.book_all(named, now);
         Ok(shard.view(named).map(|(account, rows)| read(account, rows, now)))
     }
 
@@ -212,7 +216,7 @@ impl MemoryLedger {
         if !(1..=Limits::MAX_SWEEP).contains(&limit) {
             return Err(LedgerError::invalid("the limit of a sweep", "must be from 1 to 10,000", limit));
         }
-        let mut released = 0_u32;
+        let mut swept = Swept::default();
         // Begin where the last sweep ended, so that a small limit reaches every shard in turn.
         let start = self.next_sweep.load(Ordering::Relaxed);
         for step in 0..self.shards.len() {
@@ -221,13 +225,13 @@ impl MemoryLedger {
             let mut shard = lock(shard);
             let now = self.clock.now();
             shard.forget(now);
-            released = released.saturating_add(shard.sweep(limit.saturating_sub(released), now));
-            if released >= limit {
+            shard.sweep(&mut swept, limit, now);
+            if swept.more {
                 self.next_sweep.store(index, Ordering::Relaxed);
-                return Ok(Swept { released, more: true });
+                break;
             }
         }
-        Ok(Swept { released, more: false })
+        Ok(swept)
     }
 }
 
@@ -257,7 +261,7 @@ impl Ledger for MemoryLedger {
             &request.account,
             &request.key,
             unit,
-            |account, known, now| rules::hold(account, known, &request, now),
+            |account, counters, known, now| rules::hold(account, counters, known, &request, now),
         ))
     }
 
@@ -266,7 +270,7 @@ impl Ledger for MemoryLedger {
             &request.account,
             &request.key,
             None,
-            |account, known, now| rules::resize(account, known, &request, now),
+            |account, counters, known, now| rules::resize(account, counters, known, &request, now),
         ))
     }
 
@@ -275,7 +279,7 @@ impl Ledger for MemoryLedger {
             &request.account,
             &request.key,
             None,
-            |account, known, now| rules::capture(account, known, &request, now),
+            |account, counters, known, now| rules::capture(account, counters, known, &request, now),
         ))
     }
 
@@ -284,7 +288,7 @@ impl Ledger for MemoryLedger {
             &request.account,
             &request.key,
             None,
-            |account, known, now| rules::void(account, known, &request, now),
+            |account, counters, known, now| rules::void(account, counters, known, &request, now),
         ))
     }
 
@@ -329,6 +333,15 @@ impl Ledger for MemoryLedger {
         LedgerFuture::ready(check_page(request.limit).and_then(|limit| {
             let page = self.read(&request.account, |account, rows, _| {
                 rows.page(account, request.after.as_ref(), limit)
+            })?;
+            Ok(page.unwrap_or_default())
+        }))
+    }
+
+    fn counters(&self, request: CountersRequest) -> LedgerFuture<CountersPage> {
+        LedgerFuture::ready(check_page(request.limit).and_then(|limit| {
+            let page = self.read(&request.account, |account, _, _| {
+                account.counters.page(&request, limit, account.state.seq)
             })?;
             Ok(page.unwrap_or_default())
         }))

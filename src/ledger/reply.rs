@@ -1,5 +1,7 @@
 //! What a ledger's reads answer.
 
+use crate::amount::Amount;
+use crate::cap::{Counter, CounterKey};
 use crate::entry::Entry;
 use crate::hold::HoldState;
 use crate::ledger::request::HoldsCursor;
@@ -32,11 +34,54 @@ impl Statement {
         &self.entries
     }
 
+    /// What was posted before the earliest entry of the page; `None` for an empty page.
+    #[must_use]
+    pub fn opening_balance(&self) -> Option<Amount> {
+        let earliest = self.entries.iter().min_by_key(|entry| entry.seq)?;
+        Some(earliest.unit.minor(earliest.posted_after.saturating_sub(earliest.amount)))
+    }
+
+    /// What was posted after the latest entry of the page; `None` for an empty page. The opening balance of the page that
+    /// follows in time.
+    #[must_use]
+    pub fn closing_balance(&self) -> Option<Amount> {
+        self.entries.iter().max_by_key(|entry| entry.seq).map(Entry::balance_after)
+    }
+
     /// Where the next page begins, if there is one: for
     /// [`StatementRequest::with_after`](crate::StatementRequest::with_after).
     #[must_use]
     pub const fn next(&self) -> Option<u64> {
         self.next
+    }
+
+    /// The number of the account's latest change when this was read.
+    #[must_use]
+    pub const fn seq(&self) -> u64 {
+        self.seq
+    }
+}
+
+/// A page of counters.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct CountersPage {
+    pub(crate) counters: Vec<Counter>,
+    pub(crate) next: Option<CounterKey>,
+    pub(crate) seq: u64,
+}
+
+impl CountersPage {
+    /// The counters, by scope, period and start.
+    #[must_use]
+    pub fn counters(&self) -> &[Counter] {
+        &self.counters
+    }
+
+    /// Where the next page begins, if there is one: for
+    /// [`CountersRequest::with_after`](crate::CountersRequest::with_after).
+    #[must_use]
+    pub const fn next(&self) -> Option<&CounterKey> {
+        self.next.as_ref()
     }
 
     /// The number of the account's latest change when this was read.
@@ -78,6 +123,7 @@ impl HoldsPage {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Swept {
     pub(crate) released: u32,
+    pub(crate) booked: u32,
     pub(crate) more: bool,
 }
 
@@ -86,6 +132,12 @@ impl Swept {
     #[must_use]
     pub const fn released(&self) -> u32 {
         self.released
+    }
+
+    /// How many starts and ends of credit were booked.
+    #[must_use]
+    pub const fn booked(&self) -> u32 {
+        self.booked
     }
 
     /// Whether the limit was reached, so that more may be left to do.

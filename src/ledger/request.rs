@@ -3,11 +3,13 @@
 use std::time::Duration;
 
 use crate::amount::{Amount, Unit};
+use crate::cap::{Caps, CounterKey};
 use crate::clock::Timestamp;
 use crate::content::Content;
 use crate::entry::{ChargeRef, EntryKind, Operation};
+use crate::grant::{GrantKind, GrantTerms};
 use crate::hold::{LateCapture, OverCapture};
-use crate::id::{AccountId, IdempotencyKey, Labels};
+use crate::id::{AccountId, IdempotencyKey, Labels, ScopeId};
 use crate::limits::Limits;
 
 /// Asks for an amount to be set aside. See [`Ledger::hold`](crate::Ledger::hold).
@@ -28,6 +30,8 @@ pub struct HoldRequest {
     pub grace: Duration,
     /// How far below zero the hold may take what is available. Not negative; nothing by default.
     pub debt_limit: Amount,
+    /// The spend caps it has to fit under, and the counters that count it.
+    pub caps: Caps,
     /// What the request is, for telling a repeated key from a reused one.
     pub content: Content,
     /// Labels, kept on the hold and its entries.
@@ -46,6 +50,7 @@ impl HoldRequest {
             lifetime: Limits::DEFAULT_LIFETIME,
             grace: Limits::DEFAULT_GRACE,
             debt_limit: amount.unit().zero(),
+            caps: Caps::NONE,
             content: Content::default(),
             labels: Labels::default(),
         }
@@ -76,6 +81,13 @@ impl HoldRequest {
     #[must_use]
     pub fn with_debt_limit(mut self, debt_limit: Amount) -> Self {
         self.debt_limit = debt_limit;
+        self
+    }
+
+    /// Sets the caps.
+    #[must_use]
+    pub fn with_caps(mut self, caps: Caps) -> Self {
+        self.caps = caps;
         self
     }
 
@@ -125,13 +137,16 @@ pub struct ResizeRequest {
     pub lifetime: Option<Duration>,
     /// How far below zero growth may take what is available. Nothing by default.
     pub debt_limit: Option<Amount>,
+    /// The spend caps that growth has to fit under. It counts in the present period: of these, and of everything that
+    /// the hold itself counts in.
+    pub caps: Caps,
 }
 
 impl ResizeRequest {
     /// Asks for nothing yet: add a total, a lifetime or both.
     #[must_use]
     pub fn new(account: AccountId, key: IdempotencyKey, rev: u32) -> Self {
-        Self { account, key, rev, total: None, lifetime: None, debt_limit: None }
+        Self { account, key, rev, total: None, lifetime: None, debt_limit: None, caps: Caps::NONE }
     }
 
     /// Sets what it should cover in all.
@@ -152,6 +167,13 @@ impl ResizeRequest {
     #[must_use]
     pub fn with_debt_limit(mut self, debt_limit: Amount) -> Self {
         self.debt_limit = Some(debt_limit);
+        self
+    }
+
+    /// Sets the caps.
+    #[must_use]
+    pub fn with_caps(mut self, caps: Caps) -> Self {
+        self.caps = caps;
         self
     }
 }
@@ -248,32 +270,57 @@ impl VoidRequest {
     }
 }
 
+/// What a refund does with credit that has ended since it was charged.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum EndedCredit {
+    /// What was bought can be used again for [30 days](Limits::REVIVAL); what was given is booked, and as ended at once.
+    #[default]
+    ByKind,
+    /// It can be used again for so long: 1 ms to 366 days.
+    Revive(Duration),
+    /// It is booked, and as ended at once.
+    Expire,
+}
+
 /// What an entry made in one step is.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum PostKind {
-    /// Credit given. More than nothing.
-    Grant,
-    /// Credit bought. More than nothing.
-    TopUp,
+    /// Credit on these terms: a top-up if it was bought, else a grant. More than nothing; for a renewal not negative.
+    Credit(GrantTerms),
     /// Work paid for, if the balance suffices. Not negative.
     Charge,
     /// A charge given back in whole or in part. More than nothing, at most what is left of the charge.
     Refund {
         /// Which charge.
         of: ChargeRef,
+        /// What to do with credit that has ended since.
+        ended: EndedCredit,
     },
     /// A correction either way, not zero. A negative one may take the balance below zero, as a chargeback does.
     Adjustment,
 }
 
 impl PostKind {
+    /// Plain credit that was bought.
+    #[must_use]
+    pub const fn top_up() -> Self {
+        Self::Credit(GrantTerms::paid())
+    }
+
+    /// A refund of a charge, where what was bought and has ended since revives.
+    #[must_use]
+    pub const fn refund(of: ChargeRef) -> Self {
+        Self::Refund { of, ended: EndedCredit::ByKind }
+    }
+
     /// The set of keys that its key belongs to.
     #[must_use]
     pub const fn operation(&self) -> Operation {
         match self {
             Self::Charge => Operation::Charge,
-            Self::Grant | Self::TopUp | Self::Refund { .. } | Self::Adjustment => Operation::Credit,
+            Self::Credit(_) | Self::Refund { .. } | Self::Adjustment => Operation::Credit,
         }
     }
 
@@ -281,8 +328,8 @@ impl PostKind {
     #[must_use]
     pub const fn entry_kind(&self) -> EntryKind {
         match self {
-            Self::Grant => EntryKind::Grant,
-            Self::TopUp => EntryKind::TopUp,
+            Self::Credit(GrantTerms { kind: GrantKind::Paid, .. }) => EntryKind::TopUp,
+            Self::Credit(_) => EntryKind::Grant,
             Self::Charge => EntryKind::Charge,
             Self::Refund { .. } => EntryKind::Refund,
             Self::Adjustment => EntryKind::Adjustment,
@@ -305,6 +352,8 @@ pub struct PostRequest {
     pub amount: Amount,
     /// How far below zero a charge may take what is available. Nothing by default.
     pub debt_limit: Amount,
+    /// The spend caps a charge has to fit under, and the counters that count it.
+    pub caps: Caps,
     /// What the request is, for telling a repeated key from a reused one.
     pub content: Content,
     /// Labels, kept on the entry.
@@ -321,6 +370,7 @@ impl PostRequest {
             kind,
             amount,
             debt_limit: amount.unit().zero(),
+            caps: Caps::NONE,
             content: Content::default(),
             labels: Labels::default(),
         }
@@ -330,6 +380,13 @@ impl PostRequest {
     #[must_use]
     pub fn with_debt_limit(mut self, debt_limit: Amount) -> Self {
         self.debt_limit = debt_limit;
+        self
+    }
+
+    /// Sets the caps of a charge.
+    #[must_use]
+    pub fn with_caps(mut self, caps: Caps) -> Self {
+        self.caps = caps;
         self
     }
 
@@ -520,16 +577,72 @@ impl HoldsRequest {
     }
 }
 
+/// Asks for a page of counters, by scope, period and time. See [`Ledger::counters`](crate::Ledger::counters).
+///
+/// ```
+/// # use billing_guard::*;
+/// # let usd = Unit::new("USD", 2)?;
+/// # let (ledger, account) = (MemoryLedger::new(), AccountId::new("acct_1")?);
+/// # wait(ledger.top_up(&account, "payment-1".parse()?, usd.amount("10")?))?;
+/// let caps = Caps::new([Cap::new("api-key/7f3a".parse()?, Period::day(), usd.amount("5")?)])?;
+/// let charge = PostRequest::new(account.clone(), "order-1".parse()?, PostKind::Charge, usd.amount("4")?);
+/// wait(ledger.post(charge.with_caps(caps)))?;
+/// let page = wait(ledger.counters(CountersRequest::new(account).with_scope("api-key/7f3a".parse()?)))?;
+/// assert_eq!(page.counters()[0].used(), usd.amount("4")?);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct CountersRequest {
+    /// Whose counters.
+    pub account: AccountId,
+    /// Only those of this scope.
+    pub scope: Option<ScopeId>,
+    /// Continue after this, as the page before said.
+    pub after: Option<CounterKey>,
+    /// How many counters: 1 to 1,000, 100 by default.
+    pub limit: u32,
+}
+
+impl CountersRequest {
+    /// Asks for the first 100 counters of all scopes.
+    #[must_use]
+    pub fn new(account: AccountId) -> Self {
+        Self { account, scope: None, after: None, limit: 100 }
+    }
+
+    /// Sets the scope.
+    #[must_use]
+    pub fn with_scope(mut self, scope: ScopeId) -> Self {
+        self.scope = Some(scope);
+        self
+    }
+
+    /// Continues after the page that said so.
+    #[must_use]
+    pub fn with_after(mut self, after: CounterKey) -> Self {
+        self.after = Some(after);
+        self
+    }
+
+    /// Sets how many counters.
+    #[must_use]
+    pub fn with_limit(mut self, limit: u32) -> Self {
+        self.limit = limit;
+        self
+    }
+}
+
 /// Asks for what time has ended to be booked. See [`Ledger::sweep`](crate::Ledger::sweep).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct SweepRequest {
-    /// How many holds to release at most: 1 to 10,000, 1,000 by default.
+    /// How many holds to release, and how many starts and ends of credit to book, at most: 1 to 10,000, 1,000 by default.
     pub limit: u32,
 }
 
 impl SweepRequest {
-    /// Asks for up to 1,000 releases.
+    /// Asks for up to 1,000 of them.
     #[must_use]
     pub const fn new() -> Self {
         Self { limit: 1_000 }

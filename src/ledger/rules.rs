@@ -1,27 +1,33 @@
 //! The rules of money, written once: from the state of an account, a request and the time, to changes and a reply.
 //!
 //! Pure: no I/O, no clock of their own, no knowledge of where state is kept. A ledger loads what a rule asks for,
-//! calls it, and stores the changes in one step. Each rule sees a bounded part of the account: its totals and the
-//! rows the request names. What it cannot decide from that, it asks for with [`Stop::ReleaseFirst`].
+//! calls it, and stores the changes in one step. Each rule sees a bounded part of the account: its totals and grants, and
+//! the rows the request names. What it cannot decide from that, it asks for with [`Stop::DueFirst`].
 
+mod caps;
 mod capture;
+mod credit;
 mod holds;
 mod post;
 
 pub(crate) use capture::capture;
+pub(crate) use credit::turn;
 pub(crate) use holds::{hold, release, resize, void};
 pub(crate) use post::{Source, post};
 
 use crate::account::{Applied, Balance, Novelty};
 use crate::amount::{Amount, Unit};
+use crate::cap::Counter;
 use crate::clock::Timestamp;
 use crate::content::{Content, Declared};
-use crate::entry::Entry;
+use crate::entry::{Detail, Entry, EntryKind, Operation};
 use crate::error::{LedgerError, Shortfall};
+use crate::grant::Grants;
 use crate::hold::HoldState;
+use crate::id::IdempotencyKey;
 
-/// The totals of an account: what every decision about it needs.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// The totals and grants of an account: what every decision about it needs.
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct AccountState {
     pub(crate) unit: Unit,
     /// The number of the latest change; 0 for an account that does not exist.
@@ -34,6 +40,7 @@ pub(crate) struct AccountState {
     pub(crate) open_holds: u32,
     pub(crate) posted: i64,
     pub(crate) held: i64,
+    pub(crate) grants: Grants,
 }
 
 /// What to store, all of it or nothing.
@@ -46,6 +53,8 @@ pub(crate) struct Changes {
     pub(crate) entry: Option<Entry>,
     /// The charge of which part was refunded, replacing the stored one.
     pub(crate) charge: Option<Entry>,
+    /// The counters that were made or changed.
+    pub(crate) counters: Vec<Counter>,
 }
 
 /// What a rule decided: what to store, nothing for a replay, and the reply.
@@ -58,8 +67,9 @@ pub(crate) struct Outcome<T> {
 /// Why a rule decided nothing or no.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Stop {
-    /// Holds that are due may change the answer: release them, store that, and ask again.
-    ReleaseFirst,
+    /// Holds or credit whose time has ended or begun may change the answer: [`release`] them and book their [`turn`], store
+    /// that, and ask again.
+    DueFirst,
     /// The answer is no, and nothing changes.
     Refuse(LedgerError),
 }
@@ -83,12 +93,13 @@ impl AccountState {
             open_holds: 0,
             posted: 0,
             held: 0,
+            grants: Grants::NONE,
         }
     }
 
     /// The same at a later time; at its own time if the clock went back.
     pub(crate) fn at(&self, now: Timestamp) -> Self {
-        Self { time: self.time.max(now), ..*self }
+        Self { time: self.time.max(now), ..self.clone() }
     }
 
     /// Whether a hold may be due that still counts as held.
@@ -114,7 +125,13 @@ impl AccountState {
             open_holds: self.open_holds,
             seq: self.seq,
             as_of: self.time,
+            grants: self.grants.clone(),
         }
+    }
+
+    /// Credit that starts or ends is booked before anything is decided: the totals would overstate what there is.
+    fn check_turned(&self) -> Result<(), Stop> {
+        if self.has_turns() { Err(Stop::DueFirst) } else { Ok(()) }
     }
 
     /// Moves the totals, or says that they would not fit: certain once no due hold is left that still counts.
@@ -125,7 +142,7 @@ impl AccountState {
                 (self.posted, self.held) = (posted, held);
                 Ok(())
             }
-            None if self.is_overdue() => Err(Stop::ReleaseFirst),
+            None if self.is_overdue() => Err(Stop::DueFirst),
             None => {
                 let amount = self.unit.minor(if held == 0 { posted } else { held });
                 Err(LedgerError::TooLarge { amount }.into())
@@ -136,6 +153,33 @@ impl AccountState {
     fn next_seq(&mut self) -> u64 {
         self.seq = self.seq.saturating_add(1);
         self.seq
+    }
+
+    /// The next entry of the account, whose totals have moved already.
+    fn entry(
+        &mut self,
+        key: IdempotencyKey,
+        declared: Declared,
+        kind: EntryKind,
+        operation: Operation,
+        amount: i64,
+        detail: Detail,
+    ) -> Entry {
+        Entry {
+            key,
+            declared,
+            unit: self.unit,
+            seq: self.next_seq(),
+            booked_at: self.time,
+            amount,
+            posted_after: self.posted,
+            uncollected: 0,
+            refunded: 0,
+            kind,
+            operation,
+            late: false,
+            detail: detail.kept(),
+        }
     }
 
     fn same_unit(&self, given: Unit) -> Result<(), LedgerError> {
@@ -174,7 +218,7 @@ impl AccountState {
     /// The refusal of `required`, once it is certain: no due hold is left that could be released.
     fn short(&self, requested: i64, required: i64, debt_limit: i64) -> Stop {
         if self.is_overdue() {
-            return Stop::ReleaseFirst;
+            return Stop::DueFirst;
         }
         Stop::Refuse(LedgerError::Insufficient(Box::new(Shortfall {
             unit: self.unit,
@@ -201,18 +245,19 @@ fn not_negative(what: &'static str, amount: Amount, unit: Unit) -> Result<i64, L
     Ok(amount.minor())
 }
 
-/// Whether a repeated key names the same request: by declared content, or where there is none by the amounts.
+/// Whether a repeated key names the same request: by declared content, or where there is none by these fields, each with
+/// whether it is the same.
 fn same_request(
     known: &Declared,
     given: &Content,
-    amounts: impl IntoIterator<Item = (&'static str, i64, i64)>,
+    fields: impl IntoIterator<Item = (&'static str, bool)>,
 ) -> Result<(), LedgerError> {
     let conflict = |field| LedgerError::KeyConflict { field };
     if known.same_content(given).map_err(|field| conflict(field.into()))? {
         return Ok(());
     }
-    match amounts.into_iter().find(|(_, known, given)| known != given) {
-        Some((field, _, _)) => Err(conflict(field.into())),
+    match fields.into_iter().find(|(_, same)| !same) {
+        Some((field, _)) => Err(conflict(field.into())),
         None => Ok(()),
     }
 }

@@ -388,7 +388,7 @@ impl Account {
             _ => minor(request.amount),
         };
         let of = match &request.kind {
-            PostKind::Refund { of } => Some(of.clone()),
+            PostKind::Refund { of, .. } => Some(of.clone()),
             _ => None,
         };
         let operation =

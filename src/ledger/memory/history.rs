@@ -3,7 +3,8 @@
 use std::collections::VecDeque;
 
 use crate::content::Declared;
-use crate::entry::{Entry, EntryKind, Operation};
+use crate::entry::{Detail, Entry, EntryKind, Operation};
+use crate::grant::move_by;
 use crate::id::IdempotencyKey;
 use crate::ledger::reply::Statement;
 use crate::ledger::request::{Order, StatementRequest};
@@ -51,16 +52,23 @@ impl History {
                 declared: Declared::default(),
                 uncollected: 0,
                 refunded: 0,
-                of: None,
                 kind: EntryKind::Opening,
-                operation: Operation::Credit,
+                operation: Operation::Time,
                 late: false,
+                detail: None,
                 ..oldest
             })
         });
         (opening.seq, opening.booked_at) = (oldest.seq, oldest.booked_at);
         // What is posted after it is the sum of everything up to it.
         (opening.amount, opening.posted_after) = (oldest.posted_after, oldest.posted_after);
+        if !oldest.movements().is_empty() {
+            let mut movements = opening.movements().to_vec();
+            for movement in oldest.movements() {
+                move_by(&mut movements, movement.grant, movement.unit, movement.amount);
+            }
+            opening.detail = Detail { movements, ..Detail::default() }.kept();
+        }
         opening.uncollected = opening.uncollected.saturating_add(oldest.uncollected);
         Some((oldest.operation, oldest.key, oldest.seq))
     }

@@ -5,6 +5,7 @@ use std::hash::BuildHasher;
 
 use super::broken;
 use super::closed::ClosedHolds;
+use super::counters::Counters;
 use super::due::Due;
 use super::history::History;
 use super::index::Index;
@@ -15,7 +16,7 @@ use crate::entry::{Entry, Operation};
 use crate::error::LedgerError;
 use crate::hold::HoldState;
 use crate::id::{AccountId, IdempotencyKey};
-use crate::ledger::reply::HoldsPage;
+use crate::ledger::reply::{HoldsPage, Swept};
 use crate::ledger::request::HoldsCursor;
 use crate::ledger::rules::{self, AccountState, Changes, Decision, Stop};
 
@@ -115,6 +116,7 @@ pub(super) struct Account {
     /// Its number within the shard, which rows name it by.
     pub(super) number: u32,
     pub(super) state: AccountState,
+    pub(super) counters: Counters,
     due: Due,
     pub(super) history: History,
 }
@@ -136,7 +138,7 @@ impl Shard {
         }
     }
 
-    /// Runs a rule on an account and the hold that the request names, with everything released that is due, and stores
+    /// Runs a rule on an account and the hold that the request names, with everything booked that is due, and stores
     /// what it decided.
     ///
     /// `unit` is given by requests that may create the account; for the others an account that does not exist has no
@@ -163,7 +165,7 @@ impl Shard {
             }
             return Ok(outcome.reply);
         };
-        self.rows.release_due(account, now, usize::MAX);
+        self.rows.book_due(account, now, u32::MAX, self.retained_entries);
         let named_hold = hold.map(|key| (self.rows.hash(account.number, key), key));
         let known = named_hold.and_then(|(hash, key)| self.rows.find(hash, account.number, key));
         let outcome = rule(account, known, &self.rows).map_err(refusal)?;
@@ -173,10 +175,10 @@ impl Shard {
         Ok(outcome.reply)
     }
 
-    /// Releases everything of an account that is due.
-    pub(super) fn release_all(&mut self, named: Named<'_>, now: Timestamp) {
+    /// Books everything of an account that is due.
+    pub(super) fn book_all(&mut self, named: Named<'_>, now: Timestamp) {
         if let Some(account) = self.accounts.get_mut(named.hash, |account| account.id == *named.id) {
-            self.rows.release_due(account, now, usize::MAX);
+            self.rows.book_due(account, now, u32::MAX, self.retained_entries);
         }
     }
 
@@ -199,30 +201,32 @@ impl Shard {
         }
     }
 
-    /// Releases up to `limit` due holds, whosever they are.
-    pub(super) fn sweep(&mut self, limit: u32, now: Timestamp) -> u32 {
-        let mut left = usize::try_from(limit).unwrap_or(usize::MAX);
+    /// Books what is due, whosever it is, until the sweep has done its limit.
+    pub(super) fn sweep(&mut self, swept: &mut Swept, limit: u32, now: Timestamp) {
         if self.rows.next_due > now {
-            return 0;
+            return;
         }
         let mut next_due = Timestamp::MAX;
         for account in self.accounts.values_mut() {
-            if left == 0 {
+            let left = limit.saturating_sub(swept.released).saturating_sub(swept.booked);
+            let (released, booked) = self.rows.book_due(account, now, left, self.retained_entries);
+            swept.released = swept.released.saturating_add(released);
+            swept.booked = swept.booked.saturating_add(booked);
+            if swept.released.saturating_add(swept.booked) >= limit {
                 // The rest is for the next sweep; the old bound still holds.
-                return limit;
+                swept.more = true;
+                return;
             }
-            left = left.saturating_sub(self.rows.release_due(account, now, left));
-            next_due = next_due.min(account.state.next_due);
+            next_due = next_due.min(account.state.next_due).min(account.state.grants.next_turn());
         }
         self.rows.next_due = next_due;
-        limit.saturating_sub(u32::try_from(left).unwrap_or(u32::MAX))
     }
 }
 
 fn refusal(stop: Stop) -> LedgerError {
     match stop {
         Stop::Refuse(error) => error,
-        Stop::ReleaseFirst => broken("a rule asked for releases that are not due"),
+        Stop::DueFirst => broken("a rule asked for what is not due"),
     }
 }
 
@@ -292,20 +296,32 @@ impl Rows {
         {
             *stored = charge;
         }
+        account.counters.put(changes.counters, account.state.time);
         if let Some(entry) = changes.entry {
-            if entry.operation != Operation::Hold {
-                let hash = self.hash(account.number, &entry.key);
-                let place = Place { account: account.number, seq: entry.seq };
-                self.postings_mut(entry.operation).insert(hash, place);
-            }
-            account.history.push(entry);
-            while account.history.len() > retained_entries {
-                let Some((operation, key, seq)) = account.history.fold_oldest() else { break };
-                if operation != Operation::Hold {
-                    let hash = self.hash(account.number, &key);
-                    let folded = Place { account: account.number, seq };
-                    self.postings_mut(operation).remove(hash, |place| *place == folded);
-                }
+            self.push_entry(account, entry, retained_entries);
+        }
+        // Credit may have come free, or back, that has ended already.
+        while account.state.has_turns() {
+            let now = account.state.time;
+            let Some(entry) = rules::turn(&mut account.state, now) else { break };
+            self.push_entry(account, entry, retained_entries);
+        }
+        self.next_due = self.next_due.min(account.state.grants.next_turn());
+    }
+
+    fn push_entry(&mut self, account: &mut Account, entry: Entry, retained_entries: usize) {
+        if matches!(entry.operation, Operation::Charge | Operation::Credit) {
+            let hash = self.hash(account.number, &entry.key);
+            let place = Place { account: account.number, seq: entry.seq };
+            self.postings_mut(entry.operation).insert(hash, place);
+        }
+        account.history.push(entry);
+        while account.history.len() > retained_entries {
+            let Some((operation, key, seq)) = account.history.fold_oldest() else { break };
+            if matches!(operation, Operation::Charge | Operation::Credit) {
+                let hash = self.hash(account.number, &key);
+                let folded = Place { account: account.number, seq };
+                self.postings_mut(operation).remove(hash, |place| *place == folded);
             }
         }
     }
@@ -350,24 +366,42 @@ impl Rows {
         self.next_due = self.next_due.min(due);
     }
 
-    /// Releases holds of an account that are due, up to `limit`; says how many.
-    fn release_due(&mut self, account: &mut Account, now: Timestamp, limit: usize) -> usize {
-        let (now, number) = (account.state.at(now).time, account.number);
-        let mut released = 0_usize;
-        while released < limit && account.state.next_due <= now {
-            let Some((at, hash)) = account.due.pop() else { break };
-            let Self { holds, closed, .. } = self;
-            if let Some(place) = holds.get_mut(hash, |place| place.due_at(number, at).is_some()) {
-                if let HoldPlace::Open(row) = place {
-                    rules::release(&mut account.state, &mut row.state, now);
+    /// Releases holds of an account and books starts and ends of its credit that are due, each as a change of its own and
+    /// in the order of time, up to `limit`; says how many of each.
+    fn book_due(
+        &mut self,
+        account: &mut Account,
+        now: Timestamp,
+        limit: u32,
+        retained_entries: usize,
+    ) -> (u32, u32) {
+        let (now, number) = (account.state.time.max(now), account.number);
+        let (mut released, mut booked) = (0_u32, 0_u32);
+        while released.saturating_add(booked) < limit {
+            let turn = account.state.grants.next_turn();
+            if account.state.next_due <= now.min(turn) {
+                let Some((at, hash)) = account.due.pop() else { break };
+                let Self { holds, closed, .. } = self;
+                if let Some(place) = holds.get_mut(hash, |place| place.due_at(number, at).is_some()) {
+                    if let HoldPlace::Open(row) = place {
+                        let Account { state, counters, .. } = account;
+                        let changed = rules::release(state, counters.all(), &mut row.state, now);
+                        counters.put(changed, now);
+                    }
+                    // What was due at `next_due` is due now.
+                    place.close(closed, hash, now);
+                    released = released.saturating_add(1);
                 }
-                // What was due at `next_due` is due now.
-                place.close(closed, hash, now);
-                released = released.saturating_add(1);
+                self.find_next_due(account, at);
+            } else if turn <= now {
+                let Some(entry) = rules::turn(&mut account.state, now) else { break };
+                self.push_entry(account, entry, retained_entries);
+                booked = booked.saturating_add(1);
+            } else {
+                break;
             }
-            self.find_next_due(account, at);
         }
-        released
+        (released, booked)
     }
 
     /// Makes `next_due` exact again after the hold that was due at `was_due` no longer is: the time of the topmost item
@@ -390,6 +424,13 @@ impl Rows {
 impl Account {
     fn new(id: AccountId, number: u32, unit: Unit) -> Self {
         let state = AccountState::empty(unit);
-        Self { id, number, state, due: Due::default(), history: History::default() }
+        Self {
+            id,
+            number,
+            state,
+            counters: Counters::default(),
+            due: Due::default(),
+            history: History::default(),
+        }
     }
 }

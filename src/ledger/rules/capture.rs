@@ -1,9 +1,12 @@
 //! Charging a hold for the work that was done.
 
-use super::holds::check_released;
+use super::caps::{self, Counting};
+use super::credit::{self, How};
+use super::holds::{check_released, parts};
 use super::{AccountState, Changes, Decision, Outcome, Stop, not_negative};
+use crate::cap::Counter;
 use crate::clock::Timestamp;
-use crate::entry::{Entry, EntryKind, Operation};
+use crate::entry::{Detail, Entry, EntryKind, Operation};
 use crate::error::LedgerError;
 use crate::hold::{HoldState, HoldStatus, LateCapture, OverCapture};
 use crate::ledger::request::{CaptureMode, CaptureRequest};
@@ -15,6 +18,7 @@ use crate::receipt::Captured;
 /// once the hold was released, comes from what is free, so another request's hold is never touched.
 pub(crate) fn capture(
     account: &AccountState,
+    counters: &[Counter],
     known: Option<&HoldState>,
     request: &CaptureRequest,
     now: Timestamp,
@@ -23,6 +27,7 @@ pub(crate) fn capture(
     let known = known.ok_or(LedgerError::UnknownHold)?;
     let total = not_negative("the total to capture", request.total, known.unit)?;
     let debt_limit = not_negative("the debt limit", request.debt_limit, known.unit)?;
+    before.check_turned()?;
     check_released(known, &before)?;
     if let Some(answer) = decided_before(known, total, request.mode) {
         return answer.map(|()| before.replay(captured(known, 0, 0))).map_err(Stop::from);
@@ -44,7 +49,7 @@ pub(crate) fn capture(
     let from_free = beyond.min(free(request.over == OverCapture::Debt).saturating_sub(spent_free).max(0));
     let collected = from_hold.saturating_add(from_free);
     if collected < wanted && before.is_overdue() {
-        return Err(Stop::ReleaseFirst);
+        return Err(Stop::DueFirst);
     }
 
     let mut hold = known.clone();
@@ -52,7 +57,7 @@ pub(crate) fn capture(
     hold.settled = total;
     hold.late |= late;
     hold.rev = hold.rev.saturating_add(1);
-    let mut next = before;
+    let mut next = before.clone();
     if request.mode == CaptureMode::Final {
         if hold.is_open() {
             next.open_holds = next.open_holds.saturating_sub(1);
@@ -60,28 +65,42 @@ pub(crate) fn capture(
         hold.status = HoldStatus::Captured;
     }
     let unreserved = known.reserve().saturating_sub(hold.reserve());
-    next.shift(collected.saturating_neg(), unreserved.saturating_neg())?;
-    next.next_seq();
-
-    let freed = unreserved.saturating_sub(from_hold.saturating_sub(spent_free));
+    let set_aside = from_hold.saturating_sub(spent_free);
+    let freed = unreserved.saturating_sub(set_aside);
+    let mut counting = Counting::new(counters);
+    let mut detail = Detail::default();
+    if known.parts.is_some() || !next.grants.is_empty() {
+        let (mut draws, mut counted) = (credit::draws_of(known, &next), known.counted().to_vec());
+        let movements = &mut detail.movements;
+        credit::spend_held(&mut next, &mut draws, set_aside, movements);
+        detail.counted = caps::use_held(&mut counting, &mut counted, set_aside);
+        credit::give_back(&mut next, &mut draws, freed);
+        caps::give_back(&mut counting, &mut counted, freed);
+        // Moved in two steps, since what is free depends on what was set aside.
+        next.shift(set_aside.saturating_neg(), unreserved.saturating_neg())?;
+        let free = collected.saturating_sub(set_aside);
+        credit::draw(&mut next, free, How::Spend, &mut draws, movements);
+        next.shift(free.saturating_neg(), 0)?;
+        credit::cover_debt(&mut next, movements);
+        caps::use_more(&mut counting, &mut counted, free, hold.unit, next.time, &mut detail.counted);
+        caps::forget(&mut counted, next.time);
+        hold.parts = parts(draws, counted);
+    } else {
+        next.shift(collected.saturating_neg(), unreserved.saturating_neg())?;
+    }
     let uncollected = hold.uncollected().minor().saturating_sub(known.uncollected().minor());
-    let entry = (collected != 0 || uncollected != 0).then(|| Entry {
-        key: hold.key.clone(),
-        declared: hold.declared.clone(),
-        unit: hold.unit,
-        seq: next.seq,
-        booked_at: next.time,
-        amount: collected.saturating_neg(),
-        posted_after: next.posted,
-        uncollected,
-        refunded: 0,
-        of: None,
-        kind: EntryKind::Charge,
-        operation: Operation::Hold,
-        late,
-    });
+    let entry = if collected != 0 || uncollected != 0 {
+        let (key, declared) = (hold.key.clone(), hold.declared.clone());
+        let amount = collected.saturating_neg();
+        let entry = next.entry(key, declared, EntryKind::Charge, Operation::Hold, amount, detail);
+        Some(Entry { uncollected, late, ..entry })
+    } else {
+        next.next_seq();
+        None
+    };
     let reply = next.fresh(&before, captured(&hold, collected, freed));
-    let changes = Changes { account: next, hold: Some(hold), entry, charge: None };
+    let counters = counting.changed;
+    let changes = Changes { account: next, hold: Some(hold), entry, charge: None, counters };
     Ok(Outcome { changes: Some(changes), reply })
 }
 

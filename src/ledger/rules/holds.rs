@@ -1,18 +1,24 @@
 //! Making, changing and giving back holds.
 
+use std::sync::Arc;
 use std::time::Duration;
 
+use super::caps::{self, Counting};
+use super::credit::{self, How};
 use super::{AccountState, Changes, Decision, Outcome, Stop, not_negative, same_request};
+use crate::cap::{Counted, Counter};
 use crate::clock::Timestamp;
 use crate::content::Declared;
 use crate::error::LedgerError;
-use crate::hold::{HoldState, HoldStatus};
+use crate::grant::Draw;
+use crate::hold::{HoldState, HoldStatus, Parts};
 use crate::ledger::request::{HoldRequest, ResizeRequest, VoidRequest};
 use crate::limits::Limits;
 
 /// Clause 1: check and hold. `known` is the hold that has this key already.
 pub(crate) fn hold(
     account: &AccountState,
+    counters: &[Counter],
     known: Option<&HoldState>,
     request: &HoldRequest,
     now: Timestamp,
@@ -32,13 +38,14 @@ pub(crate) fn hold(
         return Err(LedgerError::invalid("the grace", "must be at most a day", value).into());
     }
     account.same_unit(unit)?;
-    let before = account.at(now);
+    let mut before = account.at(now);
+    before.check_turned()?;
     if let Some(known) = known {
         check_released(known, &before)?;
         same_request(
             &known.declared,
             &request.content,
-            [("amount", known.requested, requested), ("minimum", known.minimum, minimum)],
+            [("amount", known.requested == requested), ("minimum", known.minimum == minimum)],
         )?;
         return Ok(before.replay(known.clone()));
     }
@@ -50,17 +57,22 @@ pub(crate) fn hold(
         )
         .into());
     }
+    before.unit = unit;
+    // A cap comes first: where both are short, a top-up would not help.
+    let room = before.room_under(counters, &request.caps, requested, minimum)?;
     // Nothing can always be held: it takes nothing from anyone.
     let free = before.free(debt_limit);
     if requested > free && (before.is_overdue() || minimum > free) {
         return Err(before.short(requested, minimum, debt_limit));
     }
-    let total = requested.min(free);
-    let mut next = before;
-    next.unit = unit;
+    let total = requested.min(free).min(room);
+    let mut next = before.clone();
+    let (mut draws, mut counting) = (Vec::new(), Counting::new(counters));
+    credit::draw(&mut next, total, How::Hold, &mut draws, &mut Vec::new());
     next.shift(0, total)?;
     next.open_holds = next.open_holds.saturating_add(1);
     next.next_seq();
+    let counted = caps::hold(&mut counting, &request.caps, unit, total, next.time);
     let ends_at = next.time.saturating_add(request.lifetime);
     let hold = HoldState {
         key: request.key.clone(),
@@ -78,20 +90,23 @@ pub(crate) fn hold(
         rev: 1,
         status: HoldStatus::Open,
         late: false,
+        parts: parts(draws, counted),
     };
     next.next_due = next.next_due.min(hold.release_at);
-    Ok(changed(&before, next, hold))
+    Ok(changed(&before, next, hold, counting))
 }
 
 /// Changes what an open hold covers and how long it lasts, if its revision is still the one given.
 pub(crate) fn resize(
     account: &AccountState,
+    counters: &[Counter],
     known: Option<&HoldState>,
     request: &ResizeRequest,
     now: Timestamp,
 ) -> Decision<HoldState> {
     let before = account.at(now);
     let known = known.ok_or(LedgerError::UnknownHold)?;
+    before.check_turned()?;
     check_released(known, &before)?;
     let unit = known.unit;
     let total = request.total.map(|total| not_negative("the total to hold", total, unit)).transpose()?;
@@ -115,10 +130,21 @@ pub(crate) fn resize(
         return Err(LedgerError::BelowCaptured { total, captured }.into());
     }
     let growth = hold.reserve().saturating_sub(known.reserve());
-    if growth > before.free(debt_limit) {
-        return Err(before.short(growth, growth, debt_limit));
+    let mut next = before.clone();
+    let mut counting = Counting::new(counters);
+    if growth > 0 {
+        before.room_under(counters, &request.caps, growth, growth)?;
+        if growth > before.free(debt_limit) {
+            return Err(before.short(growth, growth, debt_limit));
+        }
+        let (mut draws, mut counted) = (credit::draws_of(known, &next), known.counted().to_vec());
+        credit::draw(&mut next, growth, How::Hold, &mut draws, &mut Vec::new());
+        caps::grow(&mut counting, &mut counted, &request.caps, unit, growth, next.time);
+        caps::forget(&mut counted, next.time);
+        hold.parts = parts(draws, counted);
+    } else if growth < 0 {
+        give_back(&mut next, &mut hold, growth.saturating_neg(), &mut counting);
     }
-    let mut next = before;
     next.shift(0, growth)?;
     next.next_seq();
     if let Some(lifetime) = request.lifetime {
@@ -128,19 +154,21 @@ pub(crate) fn resize(
     }
     hold.rev = hold.rev.saturating_add(1);
     // A later release leaves `next_due` a lower bound.
-    Ok(changed(&before, next, hold))
+    Ok(changed(&before, next, hold, counting))
 }
 
 /// Gives a hold back from which nothing was captured. One that has expired is marked, so that nothing can be
 /// captured late.
 pub(crate) fn void(
     account: &AccountState,
+    counters: &[Counter],
     known: Option<&HoldState>,
     _request: &VoidRequest,
     now: Timestamp,
 ) -> Decision<HoldState> {
     let before = account.at(now);
     let known = known.ok_or(LedgerError::UnknownHold)?;
+    before.check_turned()?;
     check_released(known, &before)?;
     match known.status {
         HoldStatus::Voided => return Ok(before.replay(known.clone())),
@@ -151,30 +179,64 @@ pub(crate) fn void(
         let captured = known.captured();
         return Err(LedgerError::BelowCaptured { total: known.unit.zero(), captured }.into());
     }
-    let mut next = before;
+    let mut next = before.clone();
+    let mut hold = known.clone();
+    let mut counting = Counting::new(counters);
+    give_back(&mut next, &mut hold, known.reserve(), &mut counting);
     next.shift(0, known.reserve().saturating_neg())?;
     if known.is_open() {
         next.open_holds = next.open_holds.saturating_sub(1);
     }
     next.next_seq();
-    let mut hold = known.clone();
     hold.status = HoldStatus::Voided;
     hold.rev = hold.rev.saturating_add(1);
-    Ok(changed(&before, next, hold))
+    Ok(changed(&before, next, hold, counting))
 }
 
-/// Clause 5: releases a hold that is due, an ordinary change of the account. The caller then raises
-/// [`AccountState::next_due`] to the earliest release that is left. A hold that is not due is left as it is.
-pub(crate) fn release(account: &mut AccountState, hold: &mut HoldState, now: Timestamp) {
+/// Clause 5: releases a hold that is due, an ordinary change of the account, and says which counters it changes. The caller
+/// then raises [`AccountState::next_due`] to the earliest release that is left. A hold that is not due is left as it is.
+pub(crate) fn release(
+    account: &mut AccountState,
+    counters: &[Counter],
+    hold: &mut HoldState,
+    now: Timestamp,
+) -> Vec<Counter> {
     let mut next = account.at(now);
-    if !is_due(hold, &next) || next.shift(0, hold.reserve().saturating_neg()).is_err() {
-        return;
+    let mut released = hold.clone();
+    let mut counting = Counting::new(counters);
+    if !is_due(hold, &next) {
+        return Vec::new();
+    }
+    give_back(&mut next, &mut released, hold.reserve(), &mut counting);
+    if next.shift(0, hold.reserve().saturating_neg()).is_err() {
+        return Vec::new();
     }
     next.open_holds = next.open_holds.saturating_sub(1);
     next.next_seq();
-    hold.status = HoldStatus::Expired;
-    hold.rev = hold.rev.saturating_add(1);
+    released.status = HoldStatus::Expired;
+    released.rev = released.rev.saturating_add(1);
+    *hold = released;
     *account = next;
+    counting.changed
+}
+
+/// Gives so much of what a hold has set aside back to where it came from.
+pub(super) fn give_back(
+    account: &mut AccountState,
+    hold: &mut HoldState,
+    amount: i64,
+    counting: &mut Counting<'_>,
+) {
+    if let Some(parts) = hold.parts.as_mut().map(Arc::make_mut) {
+        credit::give_back(account, &mut parts.draws, amount);
+        caps::give_back(counting, &mut parts.counted, amount);
+    }
+}
+
+/// What a hold is made of, as it is kept.
+pub(super) fn parts(draws: Vec<Draw>, counted: Vec<Counted>) -> Option<Arc<Parts>> {
+    let parts = Parts { draws: credit::kept(draws), counted };
+    (parts != Parts::default()).then(|| Arc::new(parts))
 }
 
 fn is_due(hold: &HoldState, account: &AccountState) -> bool {
@@ -183,7 +245,7 @@ fn is_due(hold: &HoldState, account: &AccountState) -> bool {
 
 /// A hold that is due must be released, as a change of its own, before anything is decided about it.
 pub(super) fn check_released(hold: &HoldState, account: &AccountState) -> Result<(), Stop> {
-    if is_due(hold, account) { Err(Stop::ReleaseFirst) } else { Ok(()) }
+    if is_due(hold, account) { Err(Stop::DueFirst) } else { Ok(()) }
 }
 
 fn check_lifetime(lifetime: Duration) -> Result<(), LedgerError> {
@@ -194,7 +256,16 @@ fn check_lifetime(lifetime: Duration) -> Result<(), LedgerError> {
     Err(LedgerError::invalid("the lifetime", "must be from 1 ms to 30 days", value))
 }
 
-fn changed(before: &AccountState, next: AccountState, hold: HoldState) -> Outcome<HoldState> {
+fn changed(
+    before: &AccountState,
+    next: AccountState,
+    hold: HoldState,
+    counting: Counting<'_>,
+) -> Outcome<HoldState> {
     let reply = next.fresh(before, hold.clone());
-    Outcome { changes: Some(Changes { account: next, hold: Some(hold), entry: None, charge: None }), reply }
+    let counters = counting.changed;
+    Outcome {
+        changes: Some(Changes { account: next, hold: Some(hold), entry: None, charge: None, counters }),
+        reply,
+    }
 }

@@ -1,12 +1,21 @@
 //! Entries made in one step.
 
+use std::sync::Arc;
+
+use super::caps::{self, Counting};
+use super::credit::{self, How};
 use super::{AccountState, Changes, Decision, Outcome, Stop, not_negative, same_request};
+use crate::amount::Unit;
+use crate::cap::Counter;
 use crate::clock::Timestamp;
 use crate::content::Declared;
-use crate::entry::Entry;
+use crate::entry::{Credit, Detail, Entry};
 use crate::error::LedgerError;
+use crate::grant::{Grant, GrantKind, GrantTerms, Origin};
 use crate::hold::HoldState;
-use crate::ledger::request::{PostKind, PostRequest};
+use crate::id::ScopeId;
+use crate::ledger::request::{EndedCredit, PostKind, PostRequest};
+use crate::limits::Limits;
 
 /// The charge that a refund names, as it is stored.
 #[derive(Clone, Copy, Debug)]
@@ -20,81 +29,233 @@ pub(crate) enum Source<'a> {
 /// Books an entry. `known` is the entry that has this key already.
 pub(crate) fn post(
     account: &AccountState,
+    counters: &[Counter],
     known: Option<&Entry>,
     source: Source<'_>,
     request: &PostRequest,
     now: Timestamp,
 ) -> Decision<Entry> {
-    let before = account.at(now);
+    let mut before = account.at(now);
     let unit = request.amount.unit();
-    let signed = signed_amount(request)?;
+    check_amount(request)?;
     let debt_limit = not_negative("the debt limit", request.debt_limit, unit)?;
     before.same_unit(unit)?;
+    before.check_turned()?;
     if let Some(known) = known {
-        check_same(known, request, signed)?;
+        check_same(known, request)?;
         return Ok(before.replay(known.clone()));
     }
-    let (mut hold, mut charge) = (None, None);
-    match (&request.kind, source) {
-        (PostKind::Charge, _) => {
-            let needed = signed.saturating_neg();
-            if needed > before.free(debt_limit) {
-                return Err(before.short(needed, needed, debt_limit));
-            }
-        }
-        (PostKind::Refund { .. }, Source::None) => return Err(LedgerError::UnknownCharge.into()),
-        (PostKind::Refund { .. }, Source::Hold(known)) => {
-            super::holds::check_released(known, &before)?;
-            let mut refunded = known.clone();
-            refunded.refunded = refund(request, known.captured, known.refunded)?;
-            refunded.rev = refunded.rev.saturating_add(1);
-            hold = Some(refunded);
-        }
-        (PostKind::Refund { .. }, Source::Entry(known)) => {
-            let mut refunded = known.clone();
-            refunded.refunded = refund(request, known.amount.saturating_neg(), known.refunded)?;
-            charge = Some(refunded);
-        }
-        (PostKind::Grant | PostKind::TopUp | PostKind::Adjustment, _) => {}
-    }
-    let mut next = before;
-    next.unit = unit;
-    next.shift(signed, 0)?;
-    let entry = Entry {
-        key: request.key.clone(),
-        declared: Declared::new(&request.content, &request.labels),
-        unit,
-        seq: next.next_seq(),
-        booked_at: next.time,
-        amount: signed,
-        posted_after: next.posted,
-        uncollected: 0,
-        refunded: 0,
-        of: match &request.kind {
-            PostKind::Refund { of } => Some(Box::new(of.clone())),
-            _ => None,
-        },
-        kind: request.kind.entry_kind(),
-        operation: request.kind.operation(),
-        late: false,
+    before.unit = unit;
+    let amount = request.amount.minor();
+    let mut change = Change {
+        next: before.clone(),
+        signed: amount,
+        detail: Detail::default(),
+        counting: Counting::new(counters),
+        hold: None,
+        charge: None,
     };
+    match &request.kind {
+        PostKind::Credit(terms) => change.credit(terms, request)?,
+        PostKind::Charge => change.charge(&before, request, amount, debt_limit)?,
+        PostKind::Refund { of, ended } => {
+            change.refund(source, request, *ended)?;
+            change.detail.of = Some(of.clone());
+        }
+        PostKind::Adjustment => {}
+    }
+    let Change { mut next, signed, mut detail, counting, hold, charge } = change;
+    if signed > 0 && !before.has_room_for(signed) {
+        return Err(LedgerError::TooLarge { amount: unit.minor(signed) }.into());
+    }
+    next.shift(signed, 0)?;
+    credit::cover_debt(&mut next, &mut detail.movements);
+    let declared = Declared::new(&request.content, &request.labels);
+    let (kind, operation) = (request.kind.entry_kind(), request.kind.operation());
+    let entry = next.entry(request.key.clone(), declared, kind, operation, signed, detail);
     let reply = next.fresh(&before, entry.clone());
-    let changes = Changes { account: next, hold, entry: Some(entry), charge };
+    let counters = counting.changed;
+    let changes = Changes { account: next, hold, entry: Some(entry), charge, counters };
     Ok(Outcome { changes: Some(changes), reply })
 }
 
-/// What the entry does to the posted balance.
-fn signed_amount(request: &PostRequest) -> Result<i64, LedgerError> {
+/// An entry in the making.
+struct Change<'a> {
+    next: AccountState,
+    /// What it does to the posted balance.
+    signed: i64,
+    detail: Detail,
+    counting: Counting<'a>,
+    hold: Option<HoldState>,
+    charge: Option<Entry>,
+}
+
+impl Change<'_> {
+    fn charge(
+        &mut self,
+        before: &AccountState,
+        request: &PostRequest,
+        amount: i64,
+        debt_limit: i64,
+    ) -> Result<(), Stop> {
+        before.room_under(self.counting.known(), &request.caps, amount, amount)?;
+        if amount > before.free(debt_limit) {
+            return Err(before.short(amount, amount, debt_limit));
+        }
+        self.signed = amount.saturating_neg();
+        let (next, detail) = (&mut self.next, &mut self.detail);
+        let mut draws = Vec::new();
+        credit::draw(next, amount, How::Spend, &mut draws, &mut detail.movements);
+        detail.draws = credit::kept(draws);
+        detail.counted = caps::charge(&mut self.counting, &request.caps, next.unit, amount, next.time);
+        Ok(())
+    }
+
+    fn credit(&mut self, terms: &GrantTerms, request: &PostRequest) -> Result<(), Stop> {
+        let (now, unit, named) = (self.next.time, self.next.unit, request.amount.minor());
+        check_terms(terms, now, unit)?;
+        if terms.is_plain(now) {
+            return Ok(());
+        }
+        let id = self.next.seq.saturating_add(1);
+        let starts_at = terms.starts_at.filter(|at| *at > now);
+        let origin = Arc::new(Origin {
+            id,
+            key: request.key.clone(),
+            unit,
+            kind: terms.kind,
+            priority: terms.priority,
+            starts_at,
+            ends_at: terms.ends_at,
+            label: terms.label.clone(),
+        });
+        if let Some((label, period)) = terms.label.as_ref().zip(terms.once_per) {
+            let scope = ScopeId::courtesy(label);
+            self.detail.counted.push(caps::once(&mut self.counting, scope, period, unit, named, now)?);
+        }
+        let mut granted = named;
+        let movements = &mut self.detail.movements;
+        if let Some(max) = terms.rollover.map(|max| max.minor()) {
+            let left_over = credit::end_for_renewal(&mut self.next, &origin, movements);
+            granted = max.min(named.max(left_over));
+            self.signed = granted.saturating_sub(left_over);
+        }
+        let grant = Grant {
+            origin: Arc::clone(&origin),
+            original: granted,
+            remaining: granted,
+            held: 0,
+            started: starts_at.is_none(),
+        };
+        // Credit that was paid for is never refused for this.
+        if granted > 0 && terms.kind != GrantKind::Paid && !credit::has_room(&self.next, &grant) {
+            let rule = "must be at most 32 for an account; those on equal terms are one";
+            return Err(LedgerError::invalid(
+                "the number of grants",
+                rule,
+                Limits::MAX_GRANTS.saturating_add(1),
+            )
+            .into());
+        }
+        let pending = starts_at.is_some();
+        let merged = if granted > 0 { credit::add_grant(&mut self.next, grant, movements) } else { None };
+        // Joined with other credit for want of room, it has started with it.
+        let waits = pending && merged.as_ref().is_some_and(|merged| merged.starts_at.is_some());
+        if waits {
+            self.signed = 0;
+            if !self.next.has_room_for(0) {
+                return Err(LedgerError::TooLarge { amount: request.amount }.into());
+            }
+        }
+        let grant = merged.map(|merged| merged.id);
+        self.detail.credit = Some(Credit { terms: terms.clone(), named, grant });
+        Ok(())
+    }
+
+    fn refund(&mut self, source: Source<'_>, request: &PostRequest, ended: EndedCredit) -> Result<(), Stop> {
+        if let EndedCredit::Revive(lifetime) = ended
+            && !Limits::allow_revival(lifetime)
+        {
+            let value = format!("{lifetime:?}");
+            return Err(LedgerError::invalid(
+                "the time to revive for",
+                "must be from 1 ms to 366 days",
+                value,
+            )
+            .into());
+        }
+        let amount = request.amount.minor();
+        let movements = &mut self.detail.movements;
+        match source {
+            Source::None => return Err(LedgerError::UnknownCharge.into()),
+            Source::Hold(known) => {
+                super::holds::check_released(known, &self.next)?;
+                let mut refunded = known.clone();
+                refunded.refunded = refund(request, known.captured, known.refunded)?;
+                refunded.rev = refunded.rev.saturating_add(1);
+                if let Some(parts) = refunded.parts.as_mut().map(Arc::make_mut) {
+                    credit::refund(&mut self.next, &mut parts.draws, amount, ended, movements);
+                }
+                self.hold = Some(refunded);
+            }
+            Source::Entry(known) => {
+                let mut refunded = known.clone();
+                refunded.refunded = refund(request, known.amount.saturating_neg(), known.refunded)?;
+                if let Some(detail) = refunded.detail.as_mut().map(Arc::make_mut) {
+                    credit::refund(&mut self.next, &mut detail.draws, amount, ended, movements);
+                }
+                self.charge = Some(refunded);
+            }
+        }
+        Ok(())
+    }
+}
+
+fn check_amount(request: &PostRequest) -> Result<(), LedgerError> {
     let amount = request.amount;
     let out_of_range = |rule| Err(LedgerError::invalid("the amount to post", rule, amount));
-    match request.kind {
+    match &request.kind {
         PostKind::Adjustment if amount.is_zero() => out_of_range("an adjustment must not be zero"),
-        PostKind::Adjustment => Ok(amount.minor()),
+        PostKind::Adjustment => Ok(()),
         PostKind::Charge if amount.is_negative() => out_of_range("a charge must not be negative"),
-        PostKind::Charge => Ok(amount.minor().saturating_neg()),
+        PostKind::Credit(GrantTerms { rollover: Some(_), .. }) if amount.is_negative() => {
+            out_of_range("a renewal must not be negative")
+        }
+        PostKind::Charge | PostKind::Credit(GrantTerms { rollover: Some(_), .. }) => Ok(()),
         _ if amount.minor() <= 0 => out_of_range("must be more than nothing"),
-        _ => Ok(amount.minor()),
+        _ => Ok(()),
     }
+}
+
+/// Whether credit can be booked on these terms now.
+fn check_terms(terms: &GrantTerms, now: Timestamp, unit: Unit) -> Result<(), LedgerError> {
+    let kind_must = |rule| Err(LedgerError::invalid("the kind of a grant", rule, terms.kind.as_str()));
+    let starts_at = terms.starts_at.map_or(now, |at| at.max(now));
+    if let Some(ends_at) = terms.ends_at
+        && ends_at <= starts_at
+    {
+        let rule = "must be in the future and after its start";
+        return Err(LedgerError::invalid("the end of a grant", rule, ends_at));
+    }
+    if (terms.kind == GrantKind::Courtesy) != terms.once_per.is_some() {
+        return kind_must("a courtesy, and nothing else, is given once per period");
+    }
+    if terms.kind == GrantKind::Courtesy && terms.label.is_none() {
+        return kind_must("a courtesy needs a label");
+    }
+    if let Some(max) = terms.rollover {
+        not_negative("the most of a renewal", max, unit)?;
+        if terms.kind == GrantKind::Paid || terms.kind == GrantKind::Courtesy {
+            return kind_must("must be included or promotional to be renewed");
+        }
+        if terms.label.is_none() {
+            return kind_must("a renewal needs a label");
+        }
+        if starts_at > now {
+            return Err(LedgerError::invalid("the start of a grant", "a renewal starts at once", starts_at));
+        }
+    }
+    Ok(())
 }
 
 /// What has been refunded of a charge after this refund.
@@ -107,17 +268,36 @@ fn refund(request: &PostRequest, charged: i64, refunded: i64) -> Result<i64, Led
     Ok(refunded.saturating_add(request.amount.minor()))
 }
 
-fn check_same(known: &Entry, request: &PostRequest, signed: i64) -> Result<(), Stop> {
+/// Times are not compared: like a hold's lifetime they are often taken from a clock when the request is made.
+fn check_same(known: &Entry, request: &PostRequest) -> Result<(), Stop> {
+    let conflict = |field: &'static str| Err(LedgerError::KeyConflict { field: field.into() }.into());
     let of = match &request.kind {
-        PostKind::Refund { of } => Some(of),
+        PostKind::Refund { of, .. } => Some(of),
         _ => None,
     };
     if known.kind != request.kind.entry_kind() {
-        return Err(LedgerError::KeyConflict { field: "kind".into() }.into());
+        return conflict("kind");
     }
     if known.refund_of() != of {
-        return Err(LedgerError::KeyConflict { field: "of".into() }.into());
+        return conflict("of");
     }
-    same_request(&known.declared, &request.content, [("amount", known.amount, signed)])?;
+    let mut fields = vec![("amount", known.named().minor() == signed(request))];
+    if let (PostKind::Credit(terms), Some(given)) = (&request.kind, known.terms()) {
+        fields.push(("grant kind", given.kind == terms.kind));
+        fields.push(("priority", given.priority == terms.priority));
+        fields.push(("label", given.label == terms.label));
+        fields.push(("rollover", given.rollover == terms.rollover));
+    } else if let PostKind::Credit(terms) = &request.kind {
+        // Booked as plain credit.
+        fields.push(("priority", terms.priority == GrantTerms::DEFAULT_PRIORITY));
+        fields.push(("label", terms.label.is_none()));
+    }
+    same_request(&known.declared, &request.content, fields)?;
     Ok(())
+}
+
+/// The amount as an entry has it.
+fn signed(request: &PostRequest) -> i64 {
+    let amount = request.amount.minor();
+    if matches!(request.kind, PostKind::Charge) { amount.saturating_neg() } else { amount }
 }

@@ -26,7 +26,7 @@ fn account(posted: i64) -> AccountState {
 fn hold_of(account: &AccountState, amount: i64) -> (AccountState, HoldState) {
     let (id, key) = names();
     let request = HoldRequest::new(id, key, usd(amount));
-    let changes = hold(account, None, &request, at(0)).unwrap().changes.unwrap();
+    let changes = hold(account, &[], None, &request, at(0)).unwrap().changes.unwrap();
     (changes.account, changes.hold.unwrap())
 }
 
@@ -41,9 +41,12 @@ fn the_number_of_open_holds_is_limited_on_both_sides() {
     let request = HoldRequest::new(id, key, usd(1));
     let mut full = account(10);
     full.open_holds = Limits::MAX_OPEN_HOLDS - 1;
-    assert!(hold(&full, None, &request, at(0)).is_ok());
+    assert!(hold(&full, &[], None, &request, at(0)).is_ok());
     full.open_holds = Limits::MAX_OPEN_HOLDS;
-    assert!(matches!(hold(&full, None, &request, at(0)), Err(Stop::Refuse(LedgerError::Invalid { .. }))));
+    assert!(matches!(
+        hold(&full, &[], None, &request, at(0)),
+        Err(Stop::Refuse(LedgerError::Invalid { .. }))
+    ));
 }
 
 #[test]
@@ -52,11 +55,11 @@ fn a_shortage_is_not_certain_while_a_hold_may_be_due() {
     let (id, _) = names();
     let other = HoldRequest::new(id, IdempotencyKey::new("other").unwrap(), usd(1));
     let due = at(i64::try_from((Limits::DEFAULT_LIFETIME + Limits::DEFAULT_GRACE).as_micros()).unwrap());
-    assert!(matches!(hold(&held, None, &other, at(0)), Err(Stop::Refuse(LedgerError::Insufficient(_)))));
-    assert!(matches!(hold(&held, None, &other, due), Err(Stop::ReleaseFirst)));
+    assert!(matches!(hold(&held, &[], None, &other, at(0)), Err(Stop::Refuse(LedgerError::Insufficient(_)))));
+    assert!(matches!(hold(&held, &[], None, &other, due), Err(Stop::DueFirst)));
     // But what fits is admitted at once: an unreleased hold only understates what is available.
     let (part, _) = hold_of(&account(10), 5);
-    assert!(hold(&part, None, &other, due).is_ok());
+    assert!(hold(&part, &[], None, &other, due).is_ok());
 }
 
 #[test]
@@ -65,7 +68,7 @@ fn a_capture_takes_its_own_hold_first_then_what_is_free_and_never_another_hold()
     let (mut held, own) = hold_of(&account(100), 40);
     held.held += 50;
     held.open_holds += 1;
-    let outcome = capture(&held, Some(&own), &capture_of(75), at(1)).unwrap();
+    let outcome = capture(&held, &[], Some(&own), &capture_of(75), at(1)).unwrap();
     let changes = outcome.changes.unwrap();
     assert_eq!((changes.account.posted, changes.account.held), (50, 50));
     assert_eq!(changes.hold.unwrap().uncollected(), usd(25));
@@ -73,13 +76,13 @@ fn a_capture_takes_its_own_hold_first_then_what_is_free_and_never_another_hold()
     assert_eq!(changes.entry.unwrap().uncollected(), usd(25));
 
     let allowed = capture_of(75).with_over(OverCapture::Debt).with_debt_limit(usd(20));
-    let outcome = capture(&held, Some(&own), &allowed, at(1)).unwrap();
+    let outcome = capture(&held, &[], Some(&own), &allowed, at(1)).unwrap();
     assert_eq!(outcome.reply.value().charged(), usd(70));
     assert_eq!(outcome.reply.available_after(), usd(-20));
 
     let refused = capture_of(75).with_over(OverCapture::Reject);
     assert!(matches!(
-        capture(&held, Some(&own), &refused, at(1)),
+        capture(&held, &[], Some(&own), &refused, at(1)),
         Err(Stop::Refuse(LedgerError::OverCapture { .. }))
     ));
 }
@@ -88,17 +91,17 @@ fn a_capture_takes_its_own_hold_first_then_what_is_free_and_never_another_hold()
 fn a_late_capture_takes_only_what_is_free() {
     let (mut state, mut own) = hold_of(&account(100), 40);
     let later = own.release_at();
-    assert!(matches!(capture(&state, Some(&own), &capture_of(40), later), Err(Stop::ReleaseFirst)));
-    release(&mut state, &mut own, later);
+    assert!(matches!(capture(&state, &[], Some(&own), &capture_of(40), later), Err(Stop::DueFirst)));
+    release(&mut state, &[], &mut own, later);
     assert_eq!((state.held, state.open_holds, own.status()), (0, 0, crate::hold::HoldStatus::Expired));
     state.next_due = Timestamp::MAX;
     state.held = 90;
-    let outcome = capture(&state, Some(&own), &capture_of(40), later).unwrap();
+    let outcome = capture(&state, &[], Some(&own), &capture_of(40), later).unwrap();
     assert_eq!(outcome.reply.value().charged(), usd(10));
     assert!(outcome.reply.value().is_late());
     let never = capture_of(40).with_late(LateCapture::Reject);
     assert!(matches!(
-        capture(&state, Some(&own), &never, later),
+        capture(&state, &[], Some(&own), &never, later),
         Err(Stop::Refuse(LedgerError::HoldExpired(_)))
     ));
 }
@@ -106,7 +109,7 @@ fn a_late_capture_takes_only_what_is_free() {
 #[test]
 fn partial_captures_name_absolute_totals() {
     let (state, own) = hold_of(&account(100), 40);
-    let first = capture(&state, Some(&own), &capture_of(15).with_mode(CaptureMode::Partial), at(1))
+    let first = capture(&state, &[], Some(&own), &capture_of(15).with_mode(CaptureMode::Partial), at(1))
         .unwrap()
         .changes
         .unwrap();
@@ -114,14 +117,19 @@ fn partial_captures_name_absolute_totals() {
     assert_eq!((first.account.posted, first.account.held), (85, 25));
     // The same again, and an older one that was overtaken: nothing happens.
     for total in [15, 10] {
-        let again =
-            capture(&first.account, Some(&own), &capture_of(total).with_mode(CaptureMode::Partial), at(2))
-                .unwrap();
+        let again = capture(
+            &first.account,
+            &[],
+            Some(&own),
+            &capture_of(total).with_mode(CaptureMode::Partial),
+            at(2),
+        )
+        .unwrap();
         assert!(again.changes.is_none() && again.reply.is_replay());
     }
-    let less = capture(&first.account, Some(&own), &capture_of(10), at(2));
+    let less = capture(&first.account, &[], Some(&own), &capture_of(10), at(2));
     assert!(matches!(less, Err(Stop::Refuse(LedgerError::BelowCaptured { .. }))));
-    let last = capture(&first.account, Some(&own), &capture_of(30), at(3)).unwrap();
+    let last = capture(&first.account, &[], Some(&own), &capture_of(30), at(3)).unwrap();
     assert_eq!(last.reply.value().charged(), usd(15));
     assert_eq!(last.reply.value().freed(), usd(10));
     let state = last.changes.unwrap().account;
@@ -131,17 +139,17 @@ fn partial_captures_name_absolute_totals() {
 #[test]
 fn sums_that_would_not_fit_are_refused() {
     let (id, key) = names();
-    let top_up = PostRequest::new(id.clone(), key.clone(), PostKind::TopUp, usd(1));
+    let top_up = PostRequest::new(id.clone(), key.clone(), PostKind::top_up(), usd(1));
     let full = account(i64::MAX);
     assert!(matches!(
-        post(&full, None, Source::None, &top_up, at(0)),
+        post(&full, &[], None, Source::None, &top_up, at(0)),
         Err(Stop::Refuse(LedgerError::TooLarge { .. }))
     ));
     let (held, _) = hold_of(&full, i64::MAX);
     assert_eq!(held.available(), 0);
     let mut debt = HoldRequest::new(id, IdempotencyKey::new("x").unwrap(), usd(1));
     debt.debt_limit = usd(i64::MAX);
-    assert!(matches!(hold(&held, None, &debt, at(0)), Err(Stop::Refuse(LedgerError::TooLarge { .. }))));
+    assert!(matches!(hold(&held, &[], None, &debt, at(0)), Err(Stop::Refuse(LedgerError::TooLarge { .. }))));
 }
 
 #[test]
