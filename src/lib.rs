@@ -68,6 +68,7 @@
 
 mod account;
 mod amount;
+mod audit;
 mod cap;
 mod clock;
 mod content;
@@ -94,6 +95,7 @@ mod usage;
 
 pub use account::{Applied, Balance, Novelty};
 pub use amount::{Amount, AmountError, Unit};
+pub use audit::{Audit, Discrepancy, verify};
 pub use cap::{Cap, CapError, Caps, Counted, Counter, CounterKey};
 pub use clock::{Clock, ManualClock, SystemClock, Timestamp};
 pub use content::Content;

@@ -6,8 +6,8 @@ use std::path::{Path, PathBuf};
 
 /// The plain data everything else is made of.
 const VALUES: &[&str] = &[
-    "account", "amount", "cap", "clock", "content", "entry", "grant", "hold", "id", "limits", "notice", "period",
-    "receipt", "text", "usage",
+    "account", "amount", "cap", "clock", "content", "entry", "grant", "hold", "id", "limits", "notice",
+    "period", "receipt", "text", "usage",
 ];
 /// What everybody may know of the ledger: the trait, its requests, replies and futures.
 const CONTRACT: &[&str] = &["ledger", "ledger::future", "ledger::reply", "ledger::request"];
@@ -20,6 +20,7 @@ fn allowed(part: &str) -> Vec<&'static str> {
         values if VALUES.contains(&values) => vec![],
         "error" => vec![],
         "ledger" => contract_and(&["error"]),
+        "audit" => contract_and(&["error"]),
         "ledger::rules" => vec!["error", "ledger::request"],
         "ledger::memory" => contract_and(&["error", "ledger::rules"]),
         "price" => vec![],
@@ -43,6 +44,7 @@ fn parts() -> Vec<&'static str> {
     let named = [
         "lib",
         "error",
+        "audit",
         "ledger",
         "ledger::rules",
         "ledger::memory",
