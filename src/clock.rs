@@ -27,6 +27,16 @@ impl Timestamp {
         self.0
     }
 
+    /// For people, to the minute, rounded up so that nobody comes too early: `2026-11-22 02:04 UTC`.
+    #[must_use]
+    pub fn human(self) -> String {
+        const MINUTE: i64 = 60_000_000;
+        let minutes = self.0.div_euclid(MINUTE).saturating_add(i64::from(self.0.rem_euclid(MINUTE) != 0));
+        let text = Self(minutes.saturating_mul(MINUTE)).to_string();
+        let (minute, _) = text.rsplit_once(':').unwrap_or((&text, ""));
+        format!("{} UTC", minute.replacen('T', " ", 1))
+    }
+
     /// This moment and so much later, rounded up to a microsecond, so that nothing ends early.
     #[must_use]
     pub fn saturating_add(self, by: Duration) -> Self {
@@ -167,6 +177,18 @@ mod tests {
             assert_eq!(Timestamp::from_micros(micros).to_string(), text);
         }
         let _ = (Timestamp::MAX.to_string(), Timestamp::from_micros(i64::MIN).to_string());
+    }
+
+    #[test]
+    fn people_read_whole_minutes_and_never_come_too_early() {
+        for (micros, text) in [
+            (1_767_225_600_000_000, "2026-01-01 00:00 UTC"),
+            (1_767_225_600_000_001, "2026-01-01 00:01 UTC"),
+            (1_767_225_599_000_000, "2026-01-01 00:00 UTC"),
+        ] {
+            assert_eq!(Timestamp::from_micros(micros).human(), text);
+        }
+        let _ = (Timestamp::MAX.human(), Timestamp::from_micros(i64::MIN).human());
     }
 
     #[test]

@@ -13,6 +13,7 @@ use std::sync::Arc;
 use crate::account::{Applied, Balance, Novelty};
 use crate::amount::{Amount, Unit};
 use crate::entry::Entry;
+use crate::grant::GrantTerms;
 use crate::hold::HoldStatus;
 use crate::id::{AccountId, IdempotencyKey};
 use crate::ledger::future::LedgerFuture;
@@ -247,11 +248,26 @@ impl Guard {
         key: IdempotencyKey,
         amount: Amount,
     ) -> LedgerFuture<Applied<Entry>, Error> {
+        self.grant(account, key, GrantTerms::paid(), amount)
+    }
+
+    /// Books credit on terms of its own, once for each key of the account: a grant that ends, credit of a plan, a courtesy.
+    ///
+    /// # Errors
+    /// As [`top_up`](Self::top_up); [`Error::Misconfigured`] for terms that cannot be, for more than
+    /// [32 grants](crate::Limits::MAX_GRANTS), and for a courtesy that was given already.
+    pub fn grant(
+        &self,
+        account: &AccountId,
+        key: IdempotencyKey,
+        terms: GrantTerms,
+        amount: Amount,
+    ) -> LedgerFuture<Applied<Entry>, Error> {
         if amount.unit() != self.unit() {
             let error = Error::WrongUnit { expected: self.unit(), given: amount.unit() };
             return LedgerFuture::ready(Err(error));
         }
-        self.inner.ledger.top_up(account, key, amount).map(|answer| answer.map_err(Error::from))
+        self.inner.ledger.grant(account, key, terms, amount).map(|answer| answer.map_err(Error::from))
     }
 
     /// The balance, for showing.
@@ -313,6 +329,7 @@ impl Inner {
             .with_lifetime(job.lifetime.unwrap_or(self.policy.lifetime))
             .with_grace(self.policy.grace)
             .with_debt_limit(self.debt_limit())
+            .with_caps(job.caps_with(&self.policy.caps)?)
             .with_content(job.content()?)
             .with_labels(job.labels.clone()))
     }
@@ -329,6 +346,7 @@ impl Inner {
         let key = job.key.clone().unwrap_or_else(IdempotencyKey::unique);
         Ok(PostRequest::new(account.clone(), key, PostKind::Charge, amount)
             .with_debt_limit(self.debt_limit())
+            .with_caps(job.caps_with(&self.policy.caps)?)
             .with_content(job.content()?)
             .with_labels(job.labels.clone()))
     }

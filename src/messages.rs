@@ -125,12 +125,22 @@ impl Messages for English {
         match refusal {
             // The maximum is the host's rule, the same for everybody, so it reveals nothing about the account.
             Refusal::RequestTooLarge { maximum } => {
-                Cow::Owned(format!("{sentence} The maximum is {}.", maximum.human()))
+                Cow::Owned(format!("{sentence}{MAXIMUM_IS}{}.", maximum.human()))
+            }
+            // What the host calls the cap, and when it resets, its owner may know.
+            Refusal::SpendCapReached { label, resets_at } => {
+                let label = label.as_ref().map(|label| format!("{LIMIT_IS}\"{label}\"."));
+                let reset = resets_at.map(|at| format!("{RESETS_AT}{}.", at.human()));
+                Cow::Owned([sentence, &label.unwrap_or_default(), &reset.unwrap_or_default()].concat())
             }
             _ => Cow::Borrowed(sentence),
         }
     }
 }
+
+const MAXIMUM_IS: &str = " The maximum is ";
+const LIMIT_IS: &str = " The limit is ";
+const RESETS_AT: &str = " It resets at ";
 
 /// The kind of refusal that the built-in catalogue says this about, in any place or wording. Each kind has sentences
 /// of its own, so there is at most one.
@@ -141,9 +151,13 @@ pub(crate) fn kind_said_by(text: &str) -> Option<RefusalKind> {
             [Wording::Balance, Wording::Credits].iter().any(|wording| {
                 match text.strip_prefix(sentence(*kind, *place, *wording)) {
                     Some("") => true,
-                    Some(rest) => {
-                        *kind == RefusalKind::RequestTooLarge && rest.starts_with(" The maximum is ")
-                    }
+                    Some(rest) => match kind {
+                        RefusalKind::RequestTooLarge => rest.starts_with(MAXIMUM_IS),
+                        RefusalKind::SpendCapReached => {
+                            rest.starts_with(LIMIT_IS) || rest.starts_with(RESETS_AT)
+                        }
+                        _ => false,
+                    },
                     None => false,
                 }
             })
@@ -174,6 +188,7 @@ const fn sentence(kind: RefusalKind, place: Place, wording: Wording) -> &'static
         RefusalKind::BalanceHeld => {
             "Your account balance is in use by work that is still running. A retry in a moment may succeed."
         }
+        RefusalKind::SpendCapReached => "This request would exceed a spending limit.",
         RefusalKind::RequestTooLarge => "This request is larger than any single request may be.",
         RefusalKind::BudgetExceeded => "This request would cost more than the budget given with it.",
         RefusalKind::Duplicate => "This request was received before: its work is done or still running.",

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use crate::amount::Amount;
+use crate::cap::Caps;
 use crate::hold::{LateCapture, OverCapture};
 use crate::limits::Limits;
 
@@ -75,6 +76,8 @@ pub struct Policy {
     /// Thresholds at which the customer is told that the balance is low, at most 16. They are compared with what is
     /// available, so what running work holds counts as gone, and each time it falls below is told.
     pub low_balance: Vec<Amount>,
+    /// Spend caps of every job, before its own: for the whole account, by plan. None by default.
+    pub caps: Caps,
     /// How long work may take where its job does not say. 5 minutes by default.
     pub lifetime: Duration,
     /// How long after its end a hold is kept for a capture under way. 30 seconds by default.
@@ -97,6 +100,7 @@ impl Policy {
             debt_limit: None,
             largest_request: None,
             low_balance: Vec::new(),
+            caps: Caps::NONE,
             lifetime: Limits::DEFAULT_LIFETIME,
             grace: Limits::DEFAULT_GRACE,
             over_capture: OverCapture::UpToAvailable,
@@ -129,6 +133,13 @@ impl Policy {
     #[must_use]
     pub fn with_low_balance(mut self, threshold: Amount) -> Self {
         self.low_balance.push(threshold);
+        self
+    }
+
+    /// Sets the spend caps of every job.
+    #[must_use]
+    pub fn with_caps(mut self, caps: Caps) -> Self {
+        self.caps = caps;
         self
     }
 

@@ -5,7 +5,9 @@ use std::hash::{BuildHasher, RandomState};
 use std::time::Duration;
 
 use crate::amount::Amount;
+use crate::clock::Timestamp;
 use crate::error::{LogFields, ShortReason, Shortfall};
+use crate::id::Label;
 
 /// How long a client is asked to wait when the ledger could not be reached, before jitter.
 const UNAVAILABLE_WAIT: Duration = Duration::from_secs(2);
@@ -161,6 +163,13 @@ impl From<Shortfall> for InsufficientBalance {
 pub enum Refusal {
     /// The balance is too short, or in use: see [`InsufficientBalance::reason`].
     InsufficientBalance(InsufficientBalance),
+    /// The request would exceed a spend cap. No top-up changes that.
+    SpendCapReached {
+        /// What people know the cap by. Shown to the client.
+        label: Option<Label>,
+        /// From when the request would fit again, if it ever does. Shown to the client.
+        resets_at: Option<Timestamp>,
+    },
     /// The request is larger than any single request may be. No top-up changes that.
     RequestTooLarge {
         /// The most that one request may hold, by the host's policy. Shown to the client.
@@ -202,6 +211,7 @@ impl Refusal {
                 ShortReason::Empty | ShortReason::Debt => RefusalKind::InsufficientBalance,
                 ShortReason::Held => RefusalKind::BalanceHeld,
             },
+            Self::SpendCapReached { .. } => RefusalKind::SpendCapReached,
             Self::RequestTooLarge { .. } => RefusalKind::RequestTooLarge,
             Self::BudgetExceeded => RefusalKind::BudgetExceeded,
             Self::Duplicate => RefusalKind::Duplicate,
@@ -242,6 +252,10 @@ impl Refusal {
         let mut fields = vec![("refusal", self.kind().as_str().to_owned())];
         match self {
             Self::InsufficientBalance(short) => fields.extend(short.log_fields()),
+            Self::SpendCapReached { label, resets_at } => {
+                fields.extend(label.iter().map(|label| ("label", label.to_string())));
+                fields.extend(resets_at.iter().map(|at| ("resets_at", at.to_string())));
+            }
             Self::RequestTooLarge { maximum } => fields.push(("maximum", maximum.to_string())),
             _ => {}
         }
@@ -253,6 +267,7 @@ impl fmt::Display for Refusal {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::InsufficientBalance(short) => return short.fmt(f),
+            Self::SpendCapReached { .. } => "a spending limit is reached",
             Self::RequestTooLarge { .. } => "the request is larger than any single request may be",
             Self::BudgetExceeded => "the request would cost more than the budget given with it",
             Self::Duplicate => "the request was received before",
@@ -281,6 +296,7 @@ impl From<InsufficientBalance> for Refusal {
 /// |---|---|---|---|---|
 /// | `InsufficientBalance` | 402 | `InsufficientBalanceError` | 40203 | top up |
 /// | `BalanceHeld` | 402 | `InsufficientBalanceError` | 40203 | retry |
+/// | `SpendCapReached` | 402 | `SpendCapReachedError` | 40204 | wait for the reset, or raise the cap |
 /// | `RequestTooLarge` | 402 | `RequestTooLargeError` | 40205 | ask for less |
 /// | `BudgetExceeded` | 409 | `BudgetExceededError` | 40904 | raise the budget |
 /// | `Duplicate` | 409 | `DuplicateRequestError` | 40905 | none needed |
@@ -300,6 +316,8 @@ pub enum RefusalKind {
     InsufficientBalance,
     /// There would be enough, but work that is still running holds it.
     BalanceHeld,
+    /// More than a spend cap has left.
+    SpendCapReached,
     /// Larger than any single request may be.
     RequestTooLarge,
     /// More than the budget the caller gave the request.
@@ -325,6 +343,7 @@ impl RefusalKind {
     pub const ALL: &'static [Self] = &[
         Self::InsufficientBalance,
         Self::BalanceHeld,
+        Self::SpendCapReached,
         Self::RequestTooLarge,
         Self::BudgetExceeded,
         Self::Duplicate,
@@ -342,6 +361,7 @@ impl RefusalKind {
         match self {
             Self::InsufficientBalance => "insufficient_balance",
             Self::BalanceHeld => "balance_held",
+            Self::SpendCapReached => "spend_cap_reached",
             Self::RequestTooLarge => "request_too_large",
             Self::BudgetExceeded => "budget_exceeded",
             Self::Duplicate => "duplicate_request",
@@ -358,7 +378,9 @@ impl RefusalKind {
     #[must_use]
     pub const fn status(self) -> u16 {
         match self {
-            Self::InsufficientBalance | Self::BalanceHeld | Self::RequestTooLarge => 402,
+            Self::InsufficientBalance | Self::BalanceHeld | Self::SpendCapReached | Self::RequestTooLarge => {
+                402
+            }
             Self::BudgetExceeded | Self::Duplicate | Self::KeyConflict => 409,
             Self::Unavailable => 503,
             Self::UnknownPrice | Self::WrongUnit | Self::Misconfigured | Self::HoldLost => 500,
@@ -370,6 +392,7 @@ impl RefusalKind {
     pub const fn name(self) -> &'static str {
         match self {
             Self::InsufficientBalance | Self::BalanceHeld => "InsufficientBalanceError",
+            Self::SpendCapReached => "SpendCapReachedError",
             Self::RequestTooLarge => "RequestTooLargeError",
             Self::BudgetExceeded => "BudgetExceededError",
             Self::Duplicate => "DuplicateRequestError",
@@ -387,6 +410,7 @@ impl RefusalKind {
     pub const fn service_code(self) -> u32 {
         match self {
             Self::InsufficientBalance | Self::BalanceHeld => 40203,
+            Self::SpendCapReached => 40204,
             Self::RequestTooLarge => 40205,
             Self::BudgetExceeded => 40904,
             Self::Duplicate => 40905,
@@ -428,7 +452,6 @@ fn jittered(wait: Duration) -> Duration {
 mod tests {
     use super::*;
     use crate::amount::Unit;
-    use crate::clock::Timestamp;
 
     fn held_until(wait: Option<Duration>) -> InsufficientBalance {
         let usd = Unit::new("USD", 2).unwrap();

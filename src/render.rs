@@ -34,6 +34,7 @@ const MAX_RETRY_AFTER_SECS: u64 = 3_600;
 /// |---|---|---|---|---|
 /// | `InsufficientBalance` | `INSUFFICIENT_BALANCE` | `InsufficientBalance` | `insufficient_quota` | `insufficient_balance` |
 /// | `BalanceHeld` | `BALANCE_HELD` | `BalanceHeld` | `balance_held` | `balance_held` |
+/// | `SpendCapReached` | `SPEND_CAP_REACHED` | `SpendCapReached` | `spend_cap_reached` | `spend_cap_reached` |
 /// | `RequestTooLarge` | `REQUEST_TOO_LARGE` | `RequestTooLarge` | `invalid_request_error` | `request_too_large` |
 /// | `BudgetExceeded` | `BUDGET_EXCEEDED` | `BudgetExceeded` | `invalid_request_error` | `budget_exceeded` |
 /// | `Duplicate` | `DUPLICATE_REQUEST` | `DuplicateRequest` | `invalid_request_error` | `duplicate_request` |

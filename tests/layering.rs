@@ -19,6 +19,7 @@ fn allowed(part: &str) -> Vec<&'static str> {
         "lib" => vec!["*"],
         values if VALUES.contains(&values) => vec![],
         "error" => vec![],
+        "manual" => vec![],
         "ledger" => contract_and(&["error"]),
         "audit" => contract_and(&["error"]),
         "ledger::rules" => vec!["error", "ledger::request"],
@@ -44,6 +45,7 @@ fn parts() -> Vec<&'static str> {
     let named = [
         "lib",
         "error",
+        "manual",
         "audit",
         "ledger",
         "ledger::rules",

@@ -42,6 +42,14 @@ fn refusals() -> Vec<(&'static str, Refusal)> {
         ("debt", short("7", "-1", "0").into()),
         ("held", held()),
         ("held-for-unknown-time", short("7", "10", "5").into()),
+        (
+            "spend-cap-reached",
+            Refusal::SpendCapReached {
+                label: Some("Test key, daily".parse().unwrap()),
+                resets_at: Some(NOW),
+            },
+        ),
+        ("spend-cap-never-fits", Refusal::SpendCapReached { label: None, resets_at: None }),
         ("request-too-large", Refusal::RequestTooLarge { maximum: usd().amount("2.5").unwrap() }),
         ("budget-exceeded", Refusal::BudgetExceeded),
         ("duplicate", Refusal::Duplicate),
@@ -246,7 +254,10 @@ fn every_answer_is_read_back_as_what_it_was() {
                 assert_eq!(found.service_code().is_some(), enveloped);
                 assert_eq!(found.name().is_some(), enveloped || (prefixed && *shape == Shape::Text));
                 assert_eq!(found.error_code().is_some(), !matches!(shape, Shape::Flat | Shape::Text));
-                assert!(text(answer.body()).contains(found.message()));
+                let quoted = serde_json::to_string(found.message()).unwrap();
+                let written =
+                    if *shape == Shape::Text { found.message() } else { &quoted[1..quoted.len() - 1] };
+                assert!(text(answer.body()).contains(written));
                 // With the status of another answer it is not one of ours.
                 for other in
                     [200, 401, 403, 404, 422, 429, 500, 503, 504].iter().filter(|s| **s != answer.status())

@@ -1,7 +1,7 @@
 //! Why the guard did not do what was asked; every variant renders.
 
 use crate::amount::{Amount, Unit};
-use crate::error::{LedgerError, LogFields};
+use crate::error::{CapReached, LedgerError, LogFields};
 use crate::hold::HoldState;
 use crate::id::IdempotencyKey;
 use crate::price::PriceError;
@@ -20,6 +20,9 @@ pub enum Error {
     /// The balance is too short, proved. Renders as 402.
     #[error(transparent)]
     InsufficientBalance(Box<InsufficientBalance>),
+    /// A spend cap is reached, proved. Renders as 402; a top-up does not help.
+    #[error("a spending limit is reached")]
+    SpendCapReached(Box<CapReached>),
     /// The estimate is above what any single request may be. Renders as 402.
     #[error("the request is larger than any single request may be")]
     RequestTooLarge {
@@ -100,6 +103,9 @@ impl Error {
     pub fn refusal(&self) -> Refusal {
         match self {
             Self::InsufficientBalance(short) => Refusal::InsufficientBalance(short.as_ref().clone()),
+            Self::SpendCapReached(reached) => {
+                Refusal::SpendCapReached { label: reached.label().cloned(), resets_at: reached.resets_at() }
+            }
             Self::RequestTooLarge { maximum, .. } => Refusal::RequestTooLarge { maximum: *maximum },
             Self::BudgetExceeded { .. } => Refusal::BudgetExceeded,
             Self::Duplicate { .. } => Refusal::Duplicate,
@@ -126,6 +132,7 @@ impl Error {
         };
         match self {
             Self::InsufficientBalance(short) => short.log_fields(),
+            Self::SpendCapReached(reached) => reached.log_fields(),
             Self::RequestTooLarge { estimate, maximum } => two("estimate", estimate, "maximum", maximum),
             Self::BudgetExceeded { estimate, budget } => two("estimate", estimate, "budget", budget),
             Self::Duplicate { state } => LedgerError::HoldClosed(state.clone()).log_fields(),
@@ -160,6 +167,7 @@ impl From<LedgerError> for Error {
             LedgerError::Insufficient(short) => {
                 Self::InsufficientBalance(Box::new(InsufficientBalance::new(*short)))
             }
+            LedgerError::CapReached(reached) => Self::SpendCapReached(reached),
             LedgerError::KeyConflict { field } => Self::KeyConflict { field: field.into_owned() },
             LedgerError::Unavailable { detail } => Self::Unavailable { detail },
             LedgerError::OutcomeUnknown { key, detail } => Self::OutcomeUnknown { key, detail },

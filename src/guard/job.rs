@@ -4,6 +4,7 @@ use std::borrow::Cow;
 use std::time::Duration;
 
 use crate::amount::{Amount, Unit};
+use crate::cap::Caps;
 use crate::content::{Content, Fields};
 use crate::guard::error::Error;
 use crate::id::{IdempotencyKey, Labels, plain};
@@ -32,6 +33,7 @@ pub struct Job {
     pub(crate) budget: Option<Amount>,
     pub(crate) lifetime: Option<Duration>,
     content: Content,
+    caps: Caps,
     pub(crate) labels: Labels,
     pub(crate) on_drop: OnDrop,
 }
@@ -89,6 +91,7 @@ impl Job {
             budget: None,
             lifetime: None,
             content: Content::default(),
+            caps: Caps::NONE,
             labels: Labels::default(),
             on_drop: OnDrop::default(),
         }
@@ -166,6 +169,29 @@ impl Job {
     #[must_use]
     pub fn with_content(mut self, content: Content) -> Self {
         self.content = content;
+        self
+    }
+
+    /// Sets the spend caps that it has to fit under, and the counters that count it, beside those of the policy: of the API
+    /// key it came with, its user, their team.
+    ///
+    /// ```
+    /// # use billing_guard::{AccountId, Cap, Caps, Error, Guard, Job, Period, Tariff, Unit, wait};
+    /// # let usd = Unit::new("USD", 6)?;
+    /// # let account = AccountId::new("acct_1")?;
+    /// let guard = Guard::in_memory(usd).price("query", Tariff::new().fixed("0.10")?).build()?;
+    /// wait(guard.top_up(&account, "payment-1".parse()?, usd.amount("10")?))?;
+    /// let cap = Cap::new("api-key/7f3a".parse()?, Period::day(), usd.amount("0.15")?);
+    /// let job = Job::new("query").with_caps(Caps::new([cap.with_label("Test key, daily".parse()?)])?);
+    /// wait(guard.charge(&account, &job))?;
+    /// let refused = wait(guard.charge(&account, &job)).unwrap_err();
+    /// assert!(matches!(refused, Error::SpendCapReached(ref reached) if reached.left() == usd.amount("0.05")?));
+    /// assert_eq!(guard.render(&refused).status(), 402);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[must_use]
+    pub fn with_caps(mut self, caps: Caps) -> Self {
+        self.caps = caps;
         self
     }
 
@@ -264,6 +290,18 @@ impl Job {
             fields.name(&["content.", name]).text(value).end();
         }
         Ok(fields.finish())
+    }
+
+    /// The caps of the policy and its own.
+    pub(crate) fn caps_with(&self, policy: &Caps) -> Result<Caps, Error> {
+        if self.caps.is_empty() {
+            return Ok(policy.clone());
+        }
+        if policy.is_empty() {
+            return Ok(self.caps.clone());
+        }
+        let all = Caps::new(policy.iter().chain(self.caps.iter()).cloned());
+        all.map_err(|error| invalid("its caps do not go with the policy's", &error.to_string()))
     }
 
     /// An amount of the job that must be in the guard's unit.

@@ -119,8 +119,10 @@ impl fmt::Debug for GuardBuilder {
 pub(super) fn check_policy(policy: &Policy, unit: Unit) -> Result<(), SetupError> {
     let limits = [("debt limit", policy.debt_limit), ("largest request", policy.largest_request)];
     let limits = limits.into_iter().filter_map(|(what, limit)| Some((what, limit?)));
+    let caps = policy.caps.iter().filter_map(|cap| Some(("limit of a cap", cap.limit?)));
+    let limits: Vec<_> = limits.chain(caps).collect();
     let thresholds = policy.low_balance.iter().map(|threshold| ("low-balance threshold", *threshold));
-    for (what, amount) in limits.clone().chain(thresholds) {
+    for (what, amount) in limits.iter().copied().chain(thresholds) {
         if amount.unit() != unit {
             return Err(SetupError::WrongUnit { what, amount, unit });
         }

@@ -18,8 +18,9 @@ pub(super) const fn words(kind: RefusalKind) -> Words {
         RefusalKind::InsufficientBalance => {
             ("INSUFFICIENT_BALANCE", "InsufficientBalance", "insufficient_quota")
         }
-        // A type of its own: clients that know `insufficient_quota` would ask to recharge.
+        // Types of their own: clients that know `insufficient_quota` would ask to recharge.
         RefusalKind::BalanceHeld => ("BALANCE_HELD", "BalanceHeld", "balance_held"),
+        RefusalKind::SpendCapReached => ("SPEND_CAP_REACHED", "SpendCapReached", "spend_cap_reached"),
         RefusalKind::RequestTooLarge => ("REQUEST_TOO_LARGE", "RequestTooLarge", "invalid_request_error"),
         RefusalKind::BudgetExceeded => ("BUDGET_EXCEEDED", "BudgetExceeded", "invalid_request_error"),
         RefusalKind::Duplicate => ("DUPLICATE_REQUEST", "DuplicateRequest", "invalid_request_error"),

@@ -217,14 +217,14 @@ fn merges(known: &Grant, new: &Grant, now: Timestamp) -> bool {
 /// credit that was bought and ends next after it. Says where it went: `None` for plain credit.
 pub(super) fn add_grant(
     account: &mut AccountState,
-    new: Grant,
+    new: &Grant,
     movements: &mut Vec<Movement>,
 ) -> Option<Arc<Origin>> {
     let (now, unit) = (account.time, account.unit);
-    let fits = has_room(account, &new) || new.origin.has_ended(now);
+    let fits = has_room(account, new) || new.origin.has_ended(now);
     account.grants.change(|grants| {
         let ends_at = |grant: &Grant| grant.origin.ends_at.unwrap_or(Timestamp::MAX);
-        let position = match grants.iter().position(|known| merges(known, &new, now)) {
+        let position = match grants.iter().position(|known| merges(known, new, now)) {
             Some(position) => Some(position),
             None if fits => {
                 grants.push(Grant { original: 0, remaining: 0, held: 0, ..new.clone() });
@@ -232,7 +232,7 @@ pub(super) fn add_grant(
             }
             None => {
                 let joinable = |grant: &Grant| {
-                    grant.started && grant.origin.kind == GrantKind::Paid && ends_at(grant) >= ends_at(&new)
+                    grant.started && grant.origin.kind == GrantKind::Paid && ends_at(grant) >= ends_at(new)
                 };
                 let candidates = grants.iter().enumerate().filter(|(_, grant)| joinable(grant));
                 candidates.min_by_key(|(_, grant)| ends_at(grant)).map(|(position, _)| position)
@@ -299,7 +299,7 @@ fn return_to(
     let original = if there { 0 } else { part };
     add_grant(
         account,
-        Grant { origin: Arc::new(revived), original, remaining: part, held: 0, started: true },
+        &Grant { origin: Arc::new(revived), original, remaining: part, held: 0, started: true },
         movements,
     );
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::caps::{self, Counting};
 use super::credit::{self, How};
 use super::{AccountState, Changes, Decision, Outcome, Stop, not_negative, same_request};
-use crate::amount::Unit;
+use crate::amount::{Amount, Unit};
 use crate::cap::Counter;
 use crate::clock::Timestamp;
 use crate::content::Declared;
@@ -135,7 +135,7 @@ impl Change<'_> {
         }
         let mut granted = named;
         let movements = &mut self.detail.movements;
-        if let Some(max) = terms.rollover.map(|max| max.minor()) {
+        if let Some(max) = terms.rollover.map(Amount::minor) {
             let left_over = credit::end_for_renewal(&mut self.next, &origin, movements);
             granted = max.min(named.max(left_over));
             self.signed = granted.saturating_sub(left_over);
@@ -158,7 +158,7 @@ impl Change<'_> {
             .into());
         }
         let pending = starts_at.is_some();
-        let merged = if granted > 0 { credit::add_grant(&mut self.next, grant, movements) } else { None };
+        let merged = if granted > 0 { credit::add_grant(&mut self.next, &grant, movements) } else { None };
         // Joined with other credit for want of room, it has started with it.
         let waits = pending && merged.as_ref().is_some_and(|merged| merged.starts_at.is_some());
         if waits {
