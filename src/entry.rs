@@ -6,6 +6,7 @@ use crate::amount::{Amount, Unit};
 use crate::cap::Counted;
 use crate::clock::Timestamp;
 use crate::content::Declared;
+use crate::few::Few;
 use crate::grant::{Draw, GrantTerms, Movement};
 use crate::id::{IdempotencyKey, Labels};
 
@@ -92,12 +93,12 @@ pub struct Entry {
 /// What only some entries have.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Detail {
-    pub(crate) of: Option<ChargeRef>,
+    pub(crate) of: Option<Box<ChargeRef>>,
     pub(crate) effective_at: Option<Timestamp>,
-    pub(crate) credit: Option<Credit>,
-    pub(crate) movements: Vec<Movement>,
+    pub(crate) credit: Option<Box<Credit>>,
+    pub(crate) movements: Few<Movement>,
     /// For a posted charge that drew on more than plain credit.
-    pub(crate) draws: Vec<Draw>,
+    pub(crate) draws: Few<Draw>,
     pub(crate) counted: Vec<Counted>,
 }
 
@@ -189,7 +190,7 @@ impl Entry {
     /// For a refund: the charge it gives back.
     #[must_use]
     pub fn refund_of(&self) -> Option<&ChargeRef> {
-        self.detail.as_ref().and_then(|detail| detail.of.as_ref())
+        self.detail.as_ref().and_then(|detail| detail.of.as_deref())
     }
 
     /// What it did to grants, each at most once; the rest of its amount it did to plain credit, or to debt.
@@ -211,7 +212,7 @@ impl Entry {
     }
 
     pub(crate) fn credit(&self) -> Option<&Credit> {
-        self.detail.as_ref().and_then(|detail| detail.credit.as_ref())
+        self.detail.as_ref().and_then(|detail| detail.credit.as_deref())
     }
 
     /// The [id](crate::Grant::id) of the grant that it made, started or ended, if it is about one. One that merged has

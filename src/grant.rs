@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use crate::amount::{Amount, Unit};
 use crate::clock::Timestamp;
+use crate::few::Few;
 use crate::id::{IdempotencyKey, Label};
 use crate::period::Period;
 
@@ -314,7 +315,7 @@ pub(crate) struct Grants(Option<Arc<Book>>);
 struct Book {
     /// The earliest [`Grant::next_turn`].
     next_turn: Timestamp,
-    list: Vec<Grant>,
+    list: Few<Grant>,
 }
 
 impl Grants {
@@ -334,9 +335,9 @@ impl Grants {
     }
 
     /// Changes the list, and brings it in order again: used-up grants go.
-    pub(crate) fn change<T>(&mut self, change: impl FnOnce(&mut Vec<Grant>) -> T) -> T {
+    pub(crate) fn change<T>(&mut self, change: impl FnOnce(&mut Few<Grant>) -> T) -> T {
         let book =
-            self.0.get_or_insert_with(|| Arc::new(Book { next_turn: Timestamp::MAX, list: Vec::new() }));
+            self.0.get_or_insert_with(|| Arc::new(Book { next_turn: Timestamp::MAX, list: Few::None }));
         let book = Arc::make_mut(book);
         let answer = change(&mut book.list);
         book.list.retain(|grant| grant.remaining > 0);
@@ -431,7 +432,7 @@ impl Movement {
 }
 
 /// Adds to what an entry did to a grant.
-pub(crate) fn move_by(movements: &mut Vec<Movement>, grant: u64, unit: Unit, amount: i64) {
+pub(crate) fn move_by(movements: &mut Few<Movement>, grant: u64, unit: Unit, amount: i64) {
     if let Some(known) = movements.iter_mut().find(|known| known.grant == grant) {
         known.amount = known.amount.saturating_add(amount);
     } else {

@@ -6,6 +6,7 @@ use crate::amount::{Amount, Unit};
 use crate::cap::Counted;
 use crate::clock::Timestamp;
 use crate::content::{Content, Declared};
+use crate::few::Few;
 use crate::grant::Draw;
 use crate::id::{IdempotencyKey, Labels};
 
@@ -92,7 +93,7 @@ pub struct HoldState {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Parts {
     /// In the order in which it drew; empty if all of it is plain credit.
-    pub(crate) draws: Vec<Draw>,
+    pub(crate) draws: Few<Draw>,
     pub(crate) counted: Vec<Counted>,
 }
 

@@ -74,6 +74,7 @@ mod clock;
 mod content;
 mod entry;
 mod error;
+mod few;
 mod grant;
 mod guard;
 mod hold;

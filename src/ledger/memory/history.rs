@@ -4,6 +4,7 @@ use std::collections::VecDeque;
 
 use crate::content::Declared;
 use crate::entry::{Detail, Entry, EntryKind, Operation};
+use crate::few::Few;
 use crate::grant::move_by;
 use crate::id::IdempotencyKey;
 use crate::ledger::reply::Statement;
@@ -63,7 +64,7 @@ impl History {
         // What is posted after it is the sum of everything up to it.
         (opening.amount, opening.posted_after) = (oldest.posted_after, oldest.posted_after);
         if !oldest.movements().is_empty() {
-            let mut movements = opening.movements().to_vec();
+            let mut movements: Few<_> = opening.movements().iter().copied().collect();
             for movement in oldest.movements() {
                 move_by(&mut movements, movement.grant, movement.unit, movement.amount);
             }

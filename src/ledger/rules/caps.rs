@@ -26,6 +26,13 @@ impl<'a> Counting<'a> {
         self.known
     }
 
+    /// How many there will be for these caps; makes room for them.
+    fn expect(&mut self, caps: &Caps) -> usize {
+        let count = caps.iter().count();
+        self.changed.reserve_exact(count);
+        count
+    }
+
     fn add(&mut self, key: &CounterKey, unit: Unit, held: i64, used: i64) {
         let slot = match self.changed.iter_mut().position(|counter| counter.key == *key) {
             Some(position) => self.changed.get_mut(position),
@@ -145,7 +152,7 @@ pub(super) fn hold(
     amount: i64,
     now: Timestamp,
 ) -> Vec<Counted> {
-    let mut counted = Vec::new();
+    let mut counted = Vec::with_capacity(counting.expect(caps));
     for cap in caps.iter() {
         let key = key_at(&cap.scope, cap.period, now);
         counting.add(&key, unit, amount, 0);
@@ -240,7 +247,8 @@ fn put(counted: &mut Vec<Counted>, key: CounterKey, unit: Unit, held: i64, used:
 
 /// Turns what is held into what is used, under each scope the earliest first; says what was counted where.
 pub(super) fn use_held(counting: &mut Counting<'_>, counted: &mut [Counted], amount: i64) -> Vec<Counted> {
-    let mut used = Vec::new();
+    let mut used = Vec::with_capacity(counted.len());
+    counting.changed.reserve_exact(counted.len());
     for group in counted.chunk_by_mut(same_scope) {
         let mut left = amount;
         for known in group {

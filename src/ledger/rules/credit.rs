@@ -11,6 +11,7 @@ use crate::amount::Unit;
 use crate::clock::Timestamp;
 use crate::content::Declared;
 use crate::entry::{Credit, Detail, Entry, EntryKind, Operation};
+use crate::few::Few;
 use crate::grant::{Draw, Grant, GrantKind, Movement, Origin, PLAIN_BURNS, move_by};
 use crate::hold::HoldState;
 use crate::ledger::request::EndedCredit;
@@ -55,9 +56,9 @@ impl AccountState {
 }
 
 /// What a hold drew, with plain credit named as well if there is anything to tell it from.
-pub(super) fn draws_of(hold: &HoldState, account: &AccountState) -> Vec<Draw> {
+pub(super) fn draws_of(hold: &HoldState, account: &AccountState) -> Few<Draw> {
     if !hold.draws().is_empty() || account.grants.is_empty() {
-        return hold.draws().to_vec();
+        return hold.parts.as_ref().map_or(Few::None, |parts| parts.draws.clone());
     }
     let plain = Draw {
         held: hold.reserve(),
@@ -65,15 +66,12 @@ pub(super) fn draws_of(hold: &HoldState, account: &AccountState) -> Vec<Draw> {
         refunded: hold.refunded,
         ..Draw::none(None, hold.unit)
     };
-    vec![plain]
+    Few::One([plain])
 }
 
 /// What is kept of draws: nothing if all of them are plain credit.
-pub(super) fn kept(mut draws: Vec<Draw>) -> Vec<Draw> {
-    if draws.iter().all(|draw| draw.origin.is_none()) {
-        draws.clear();
-    }
-    draws
+pub(super) fn kept(draws: Few<Draw>) -> Few<Draw> {
+    if draws.iter().all(|draw| draw.origin.is_none()) { Few::None } else { draws }
 }
 
 /// Draws free credit in the order of the clause; what no credit is left for is plain credit below zero.
@@ -81,8 +79,8 @@ pub(super) fn draw(
     account: &mut AccountState,
     amount: i64,
     how: How,
-    draws: &mut Vec<Draw>,
-    movements: &mut Vec<Movement>,
+    draws: &mut Few<Draw>,
+    movements: &mut Few<Movement>,
 ) {
     let unit = account.unit;
     let mut left = amount;
@@ -117,7 +115,7 @@ pub(super) fn draw(
     }
 }
 
-fn add(draws: &mut Vec<Draw>, origin: Option<&Arc<Origin>>, unit: Unit, part: i64, how: How) {
+fn add(draws: &mut Few<Draw>, origin: Option<&Arc<Origin>>, unit: Unit, part: i64, how: How) {
     if part == 0 {
         return;
     }
@@ -140,7 +138,7 @@ pub(super) fn spend_held(
     account: &mut AccountState,
     draws: &mut [Draw],
     amount: i64,
-    movements: &mut Vec<Movement>,
+    movements: &mut Few<Movement>,
 ) {
     let mut left = amount;
     for draw in draws.iter_mut() {
@@ -178,7 +176,7 @@ fn take_back(account: &mut AccountState, draw: &Draw, held: i64, used: i64) {
 }
 
 /// After the totals moved: a debt is paid with any credit that is free, so that it lasts only while there is none.
-pub(super) fn cover_debt(account: &mut AccountState, movements: &mut Vec<Movement>) {
+pub(super) fn cover_debt(account: &mut AccountState, movements: &mut Few<Movement>) {
     if account.grants.is_empty() {
         return;
     }
@@ -218,7 +216,7 @@ fn merges(known: &Grant, new: &Grant, now: Timestamp) -> bool {
 pub(super) fn add_grant(
     account: &mut AccountState,
     new: &Grant,
-    movements: &mut Vec<Movement>,
+    movements: &mut Few<Movement>,
 ) -> Option<Arc<Origin>> {
     let (now, unit) = (account.time, account.unit);
     let fits = has_room(account, new) || new.origin.has_ended(now);
@@ -258,7 +256,7 @@ pub(super) fn refund(
     draws: &mut [Draw],
     amount: i64,
     ended: EndedCredit,
-    movements: &mut Vec<Movement>,
+    movements: &mut Few<Movement>,
 ) {
     let mut left = amount;
     for draw in draws.iter_mut().rev() {
@@ -279,7 +277,7 @@ fn return_to(
     origin: &Arc<Origin>,
     part: i64,
     ended: EndedCredit,
-    movements: &mut Vec<Movement>,
+    movements: &mut Few<Movement>,
 ) {
     let now = account.time;
     // As it stands now, if it is still there: its end may have moved.
@@ -308,7 +306,7 @@ fn return_to(
 pub(super) fn end_for_renewal(
     account: &mut AccountState,
     origin: &Origin,
-    movements: &mut Vec<Movement>,
+    movements: &mut Few<Movement>,
 ) -> i64 {
     let (now, unit) = (account.time, account.unit);
     account.grants.change(|grants| {
@@ -340,8 +338,8 @@ pub(crate) fn turn(account: &mut AccountState, now: Timestamp) -> Option<Entry> 
     let grant = next.grants.list().iter().find(|grant| grant.next_turn() == at)?;
     let (origin, started, amount) = (Arc::clone(&grant.origin), grant.started, grant.remaining);
     let unit = next.unit;
-    let mut movements = Vec::new();
-    let find = |grants: &mut Vec<Grant>, change: &mut dyn FnMut(&mut Grant)| {
+    let mut movements = Few::None;
+    let find = |grants: &mut Few<Grant>, change: &mut dyn FnMut(&mut Grant)| {
         if let Some(grant) = grants.iter_mut().find(|grant| grant.origin.id == origin.id) {
             change(grant);
         }
@@ -367,7 +365,7 @@ pub(crate) fn turn(account: &mut AccountState, now: Timestamp) -> Option<Entry> 
     let detail = Detail {
         effective_at: Some(at),
         movements,
-        credit: Some(Credit { terms: origin.terms(), named: amount, grant: Some(origin.id) }),
+        credit: Some(Box::new(Credit { terms: origin.terms(), named: amount, grant: Some(origin.id) })),
         ..Detail::default()
     };
     let entry = next.entry(origin.key.clone(), Declared::default(), kind, Operation::Time, booked, detail);

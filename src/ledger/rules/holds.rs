@@ -10,6 +10,7 @@ use crate::cap::{Counted, Counter};
 use crate::clock::Timestamp;
 use crate::content::Declared;
 use crate::error::LedgerError;
+use crate::few::Few;
 use crate::grant::Draw;
 use crate::hold::{HoldState, HoldStatus, Parts};
 use crate::ledger::request::{HoldRequest, ResizeRequest, VoidRequest};
@@ -67,8 +68,8 @@ pub(crate) fn hold(
     }
     let total = requested.min(free).min(room);
     let mut next = before.clone();
-    let (mut draws, mut counting) = (Vec::new(), Counting::new(counters));
-    credit::draw(&mut next, total, How::Hold, &mut draws, &mut Vec::new());
+    let (mut draws, mut counting) = (Few::None, Counting::new(counters));
+    credit::draw(&mut next, total, How::Hold, &mut draws, &mut Few::None);
     next.shift(0, total)?;
     next.open_holds = next.open_holds.saturating_add(1);
     next.next_seq();
@@ -138,7 +139,7 @@ pub(crate) fn resize(
             return Err(before.short(growth, growth, debt_limit));
         }
         let (mut draws, mut counted) = (credit::draws_of(known, &next), known.counted().to_vec());
-        credit::draw(&mut next, growth, How::Hold, &mut draws, &mut Vec::new());
+        credit::draw(&mut next, growth, How::Hold, &mut draws, &mut Few::None);
         caps::grow(&mut counting, &mut counted, &request.caps, unit, growth, next.time);
         caps::forget(&mut counted, next.time);
         hold.parts = parts(draws, counted);
@@ -234,7 +235,7 @@ pub(super) fn give_back(
 }
 
 /// What a hold is made of, as it is kept.
-pub(super) fn parts(draws: Vec<Draw>, counted: Vec<Counted>) -> Option<Arc<Parts>> {
+pub(super) fn parts(draws: Few<Draw>, counted: Vec<Counted>) -> Option<Arc<Parts>> {
     let parts = Parts { draws: credit::kept(draws), counted };
     (parts != Parts::default()).then(|| Arc::new(parts))
 }

@@ -11,6 +11,7 @@ use crate::clock::Timestamp;
 use crate::content::Declared;
 use crate::entry::{Credit, Detail, Entry};
 use crate::error::LedgerError;
+use crate::few::Few;
 use crate::grant::{Grant, GrantKind, GrantTerms, Origin};
 use crate::hold::HoldState;
 use crate::id::ScopeId;
@@ -60,7 +61,7 @@ pub(crate) fn post(
         PostKind::Charge => change.charge(&before, request, amount, debt_limit)?,
         PostKind::Refund { of, ended } => {
             change.refund(source, request, *ended)?;
-            change.detail.of = Some(of.clone());
+            change.detail.of = Some(Box::new(of.clone()));
         }
         PostKind::Adjustment => {}
     }
@@ -104,7 +105,7 @@ impl Change<'_> {
         }
         self.signed = amount.saturating_neg();
         let (next, detail) = (&mut self.next, &mut self.detail);
-        let mut draws = Vec::new();
+        let mut draws = Few::None;
         credit::draw(next, amount, How::Spend, &mut draws, &mut detail.movements);
         detail.draws = credit::kept(draws);
         detail.counted = caps::charge(&mut self.counting, &request.caps, next.unit, amount, next.time);
@@ -168,7 +169,7 @@ impl Change<'_> {
             }
         }
         let grant = merged.map(|merged| merged.id);
-        self.detail.credit = Some(Credit { terms: terms.clone(), named, grant });
+        self.detail.credit = Some(Box::new(Credit { terms: terms.clone(), named, grant }));
         Ok(())
     }
 
