@@ -25,7 +25,8 @@ use request::{
 /// Keeps balances, and changes each in one atomic step at a time.
 ///
 /// Object safe, without generics: hold it as `Arc<dyn Ledger>`. Every method takes one owned request and returns a
-/// [`LedgerFuture`], which [`wait`](crate::wait) completes without a runtime. [`LedgerExt`] has shorthands.
+/// [`LedgerFuture`], which [`wait`](crate::wait) completes without a runtime. [`LedgerExt`] has shorthands. Whether a
+/// ledger keeps the contract is what the suite in module `conformance` (a feature) tells.
 ///
 /// # Contract
 ///

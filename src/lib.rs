@@ -42,6 +42,8 @@
 //! * [`Guard`] is what a service calls: [`quote`](Guard::quote), [`hold`](Guard::hold), [`charge`](Guard::charge). It
 //!   works by a [`Policy`] and a [`PriceBook`] of [`Tariff`]s, and gives a [`Hold`] or an [`Error`].
 //! * [`Ledger`] is the contract of what keeps balances, with its numbered clauses; [`LedgerExt`] has shorthands.
+//! * [`MemoryLedger`] is the one there is. Feature `conformance` is the contract as a suite of tests, for a ledger of
+//!   your own.
 //! * [`Renderer`] turns an [`Error`] into the body a [`Shape`] documents; [`Recognized`] reads such a body again.
 //! * [`Amount`] and [`Unit`], [`Quantity`] and [`Usage`], [`Timestamp`] and [`Clock`] are the values.
 //!
@@ -71,6 +73,14 @@ mod amount;
 mod audit;
 mod cap;
 mod clock;
+#[cfg(any(test, feature = "conformance"))]
+#[allow(
+    clippy::expect_used,
+    clippy::panic,
+    clippy::arithmetic_side_effects,
+    reason = "a suite of tests: its values are its own, and failing is what it is for"
+)]
+pub mod conformance;
 mod content;
 mod entry;
 mod error;

@@ -30,6 +30,8 @@ fn allowed(part: &str) -> Vec<&'static str> {
         "messages" => vec!["error", "refusal"],
         "render" => vec!["error", "refusal", "messages"],
         "testing" => contract_and(&["error"]),
+        // It knows a ledger only as what it is given.
+        "conformance" => contract_and(&["audit", "error"]),
         // The one place where the guard names a ledger, so that a first trial is one line.
         "guard::in_memory" => vec!["guard", "price", "ledger::memory"],
         "guard" => contract_and(&["error", "price", "policy", "refusal", "render"]),
@@ -56,6 +58,7 @@ fn parts() -> Vec<&'static str> {
         "messages",
         "render",
         "testing",
+        "conformance",
         "guard::in_memory",
         "guard",
     ];
@@ -161,6 +164,10 @@ fn a_wrong_arrow_is_found() {
     assert_eq!(
         wrong_arrows("ledger::rules::post", "use crate::price::Tariff;"),
         ["ledger::rules::post -> crate::price"]
+    );
+    assert_eq!(
+        wrong_arrows("conformance::clause_1", "use crate::ledger::memory::MemoryLedger;"),
+        ["conformance::clause_1 -> crate::ledger::memory"]
     );
     assert_eq!(wrong_arrows("guard", "use crate::Unit;"), ["guard -> crate::"]);
     assert_eq!(wrong_arrows("guard", "use http::Response;"), ["guard -> http"]);
