@@ -90,7 +90,7 @@ mod usage;
 
 pub use account::{Applied, Balance, Novelty};
 pub use amount::{Amount, AmountError, Unit};
-pub use clock::{Clock, ManualClock, SystemClock, Timestamp};
+pub use clock::{Clock, ManualClock, SystemClock, Timestamp, TimestampError};
 pub use content::Content;
 pub use entry::{ChargeRef, Entry, EntryKind, Operation};
 pub use error::{LedgerError, LogFields, ShortReason, Shortfall};
