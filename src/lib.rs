@@ -43,7 +43,8 @@
 //!   works by a [`Policy`] and a [`PriceBook`] of [`Tariff`]s, and gives a [`Hold`] or an [`Error`].
 //! * [`Ledger`] is the contract of what keeps balances, with its numbered clauses; [`LedgerExt`] has shorthands.
 //! * [`Renderer`] turns an [`Error`] into the body a [`Shape`] documents; [`Recognized`] reads such a body again.
-//! * [`Amount`] and [`Unit`], [`Quantity`] and [`Usage`], [`Timestamp`] and [`Clock`] are the values.
+//! * [`Amount`] and [`Unit`], [`Quantity`] and [`Usage`], [`Timestamp`], [`Period`] and [`Clock`] are
+//!   the values.
 //!
 //! Nothing here needs an async runtime. Calls return a [`LedgerFuture`]: `.await` it in async code, or [`wait`] for
 //! it anywhere else.
@@ -79,6 +80,7 @@ mod ledger;
 mod limits;
 mod messages;
 mod notice;
+mod period;
 mod policy;
 mod price;
 mod receipt;
@@ -109,6 +111,7 @@ pub use ledger::{Ledger, LedgerExt};
 pub use limits::Limits;
 pub use messages::{English, Messages, Place, TextContext, Wording};
 pub use notice::Notice;
+pub use period::{Period, PeriodError};
 pub use policy::{Enforcement, OnDrop, Policy};
 pub use price::{LitellmImport, PriceBook, PriceError, Rate, Rounding, Tariff, UnknownPrice};
 pub use receipt::{Captured, Receipt};

@@ -6,8 +6,8 @@ use std::path::{Path, PathBuf};
 
 /// The plain data everything else is made of.
 const VALUES: &[&str] = &[
-    "account", "amount", "clock", "content", "entry", "hold", "id", "limits", "notice", "receipt", "text",
-    "usage",
+    "account", "amount", "clock", "content", "entry", "hold", "id", "limits", "notice", "period", "receipt",
+    "text", "usage",
 ];
 /// What everybody may know of the ledger: the trait, its requests, replies and futures.
 const CONTRACT: &[&str] = &["ledger", "ledger::future", "ledger::reply", "ledger::request"];
