@@ -61,6 +61,19 @@ pub enum Operation {
     Time,
 }
 
+impl Operation {
+    /// The word for it: `hold`, `charge`, `credit`, `time`.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Hold => "hold",
+            Self::Charge => "charge",
+            Self::Credit => "credit",
+            Self::Time => "time",
+        }
+    }
+}
+
 /// The charge that a refund gives back.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum ChargeRef {

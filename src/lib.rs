@@ -85,6 +85,7 @@ pub mod conformance;
 mod content;
 mod entry;
 mod error;
+pub mod export;
 mod few;
 mod grant;
 mod guard;
