@@ -61,6 +61,7 @@ fn worked_examples() {
         ("month from 2026-01-31T00:00:00.000000Z", "2026-02-28", "2026-02-28", "2026-03-31"),
         ("month from 2026-01-31T00:00:00.000000Z", "2026-03-31", "2026-03-31", "2026-04-30"),
         ("month from 2026-01-31T00:00:00.000000Z", "2024-03-01", "2024-02-29", "2024-03-31"),
+        ("month from 2026-01-31T00:00:00.000000Z", "2000-03-01", "2000-02-29", "2000-03-31"),
         ("month from 2026-01-30T00:00:00.000000Z", "1900-02-28", "1900-02-28", "1900-03-30"),
         // On the 15th at two o'clock, on clocks two hours ahead.
         (
@@ -178,6 +179,10 @@ fn a_period_has_one_text() {
     ] {
         assert_eq!(period(text).to_string(), canonical);
         assert_eq!(period(canonical), period(text));
+    }
+    for unit in [Period::day(), Period::week(), Period::month(), Period::year()] {
+        assert_eq!(period(&unit.to_string()), unit);
+        assert!(["day", "week", "month", "year"].contains(&unit.to_string().as_str()), "{unit}");
     }
     assert_ne!(period("month at +02:00"), period("month"));
     assert_eq!(size_of::<Period>(), 16);

@@ -1,10 +1,10 @@
 //! The entries of one account, oldest first, of which the oldest are folded into one.
 
 use std::collections::VecDeque;
+use std::sync::Arc;
 
 use crate::content::Declared;
-use crate::entry::{Detail, Entry, EntryKind, Operation};
-use crate::few::Few;
+use crate::entry::{Entry, EntryKind, Operation};
 use crate::grant::move_by;
 use crate::id::IdempotencyKey;
 use crate::ledger::reply::Statement;
@@ -64,11 +64,10 @@ impl History {
         // What is posted after it is the sum of everything up to it.
         (opening.amount, opening.posted_after) = (oldest.posted_after, oldest.posted_after);
         if !oldest.movements().is_empty() {
-            let mut movements: Few<_> = opening.movements().iter().copied().collect();
+            let detail = Arc::make_mut(opening.detail.get_or_insert_default());
             for movement in oldest.movements() {
-                move_by(&mut movements, movement.grant, movement.unit, movement.amount);
+                move_by(&mut detail.movements, movement.grant, movement.unit, movement.amount);
             }
-            opening.detail = Detail { movements, ..Detail::default() }.kept();
         }
         opening.uncollected = opening.uncollected.saturating_add(oldest.uncollected);
         Some((oldest.operation, oldest.key, oldest.seq))

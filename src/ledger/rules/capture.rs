@@ -83,7 +83,6 @@ pub(crate) fn capture(
         next.shift(free.saturating_neg(), 0)?;
         credit::cover_debt(&mut next, movements);
         caps::use_more(&mut counting, &mut counted, free, hold.unit, next.time, &mut detail.counted);
-        caps::forget(&mut counted, next.time);
         hold.parts = parts(draws, counted);
     } else {
         next.shift(collected.saturating_neg(), unreserved.saturating_neg())?;

@@ -84,6 +84,9 @@ pub(super) fn draw(
 ) {
     let unit = account.unit;
     let mut left = amount;
+    if amount == 0 {
+        return;
+    }
     if account.grants.list().iter().any(|grant| grant.free() > 0) {
         let mut plain = account.plain_free();
         account.grants.change(|grants| {

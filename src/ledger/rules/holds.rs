@@ -141,7 +141,6 @@ pub(crate) fn resize(
         let (mut draws, mut counted) = (credit::draws_of(known, &next), known.counted().to_vec());
         credit::draw(&mut next, growth, How::Hold, &mut draws, &mut Few::None);
         caps::grow(&mut counting, &mut counted, &request.caps, unit, growth, next.time);
-        caps::forget(&mut counted, next.time);
         hold.parts = parts(draws, counted);
     } else if growth < 0 {
         give_back(&mut next, &mut hold, growth.saturating_neg(), &mut counting);
