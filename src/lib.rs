@@ -102,6 +102,7 @@ mod price;
 mod receipt;
 mod refusal;
 mod render;
+mod spending;
 pub mod testing;
 mod text;
 mod usage;
@@ -137,6 +138,7 @@ pub use price::{LitellmImport, PriceBook, PriceError, Rate, Rounding, Tariff, Un
 pub use receipt::{Captured, Receipt};
 pub use refusal::{InsufficientBalance, Refusal, RefusalKind};
 pub use render::{Recognized, RenderSettingError, Rendered, Renderer, Shape};
+pub use spending::{Bin, Spending, SpendingError, SpendingRow, Spent};
 pub use usage::{Quantity, QuantityName, Usage, UsageError};
 
 /// The README's example compiles and runs.

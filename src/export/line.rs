@@ -431,6 +431,8 @@ fn contradiction(entry: &Entry) -> Option<Wrong> {
         wrong("balance_after", "an opening entry is all there was before")
     } else if takes && entry.amount > 0 {
         wrong("amount", "a charge or an expiry adds nothing")
+    } else if entry.kind == EntryKind::Refund && entry.amount <= 0 {
+        wrong("amount", "a refund gives something back")
     } else if entry.refunded < 0 || (entry.kind != EntryKind::Charge && entry.refunded != 0) {
         wrong("refunded", "is part of a charge")
     } else if entry.late && !of_hold {

@@ -176,6 +176,7 @@ fn what_contradicts_itself_is_refused() {
         (refund(), "refund_of", Value::Null, "refund_of"),
         (refund(), "refund_of", serde_json::json!({"operation": "credit", "key": "h"}), "refund_of"),
         (refund(), "kind", Value::from("opening"), "operation"),
+        (refund(), "amount", Value::from("0"), "amount"),
         (refund(), "movements", serde_json::json!([{"grant": "1", "amount": "0"}]), "movements"),
         (
             refund(),
