@@ -22,7 +22,8 @@ use crate::clock::Timestamp;
 use crate::content::{Content, Declared};
 use crate::entry::{Detail, Entry, EntryKind, Operation};
 use crate::error::{LedgerError, Shortfall};
-use crate::grant::Grants;
+use crate::few::Few;
+use crate::grant::{Grants, Movement};
 use crate::hold::HoldState;
 use crate::id::IdempotencyKey;
 
@@ -163,6 +164,7 @@ impl AccountState {
         kind: EntryKind,
         operation: Operation,
         amount: i64,
+        movements: Few<Movement>,
         detail: Detail,
     ) -> Entry {
         Entry {
@@ -178,6 +180,7 @@ impl AccountState {
             kind,
             operation,
             late: false,
+            movements,
             detail: detail.kept(),
         }
     }
