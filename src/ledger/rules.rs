@@ -159,8 +159,7 @@ impl AccountState {
     /// The next entry of the account, whose totals have moved already.
     fn entry(
         &mut self,
-        key: IdempotencyKey,
-        declared: Declared,
+        (key, declared): (IdempotencyKey, Declared),
         kind: EntryKind,
         operation: Operation,
         amount: i64,

@@ -90,9 +90,9 @@ pub(crate) fn capture(
     }
     let uncollected = hold.uncollected().minor().saturating_sub(known.uncollected().minor());
     let entry = if collected != 0 || uncollected != 0 {
-        let (key, declared) = (hold.key.clone(), hold.declared.clone());
+        let named = (hold.key.clone(), hold.declared.clone());
         let amount = collected.saturating_neg();
-        let entry = next.entry(key, declared, EntryKind::Charge, Operation::Hold, amount, movements, detail);
+        let entry = next.entry(named, EntryKind::Charge, Operation::Hold, amount, movements, detail);
         Some(Entry { uncollected, late, ..entry })
     } else {
         next.next_seq();

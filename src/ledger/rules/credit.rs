@@ -370,8 +370,8 @@ pub(crate) fn turn(account: &mut AccountState, now: Timestamp) -> Option<Entry> 
         credit: Some(Box::new(Credit { terms: origin.terms(), named: amount, grant: Some(origin.id) })),
         ..Detail::default()
     };
-    let entry =
-        next.entry(origin.key.clone(), Declared::default(), kind, Operation::Time, booked, movements, detail);
+    let named = (origin.key.clone(), Declared::default());
+    let entry = next.entry(named, kind, Operation::Time, booked, movements, detail);
     *account = next;
     Some(entry)
 }

@@ -72,9 +72,9 @@ pub(crate) fn post(
     }
     next.shift(signed, 0)?;
     credit::cover_debt(&mut next, &mut movements);
-    let declared = Declared::new(&request.content, &request.labels);
+    let named = (request.key.clone(), Declared::new(&request.content, &request.labels));
     let (kind, operation) = (request.kind.entry_kind(), request.kind.operation());
-    let entry = next.entry(request.key.clone(), declared, kind, operation, signed, movements, detail);
+    let entry = next.entry(named, kind, operation, signed, movements, detail);
     let reply = next.fresh(&before, entry.clone());
     let counters = counting.changed;
     let changes = Changes { account: next, hold, entry: Some(entry), charge, counters };
