@@ -41,7 +41,9 @@
 //!
 //! * [`Guard`] is what a service calls: [`quote`](Guard::quote), [`hold`](Guard::hold), [`charge`](Guard::charge). It
 //!   works by a [`Policy`] and a [`PriceBook`] of [`Tariff`]s, and gives a [`Hold`] or an [`Error`].
-//! * [`Ledger`] is the contract of what keeps balances, with its numbered clauses; [`LedgerExt`] has shorthands.
+//! * [`Ledger`] is the contract of what keeps balances, with its numbered clauses; [`LedgerExt`] has shorthands. The
+//!   [`manual`] states each clause in full, and [`verify`] proves an account's books.
+//! * [`GrantTerms`] are the terms of credit, [`Cap`]s what may be spent under a scope in a [`Period`].
 //! * [`MemoryLedger`] is the one there is. Feature `conformance` is the contract as a suite of tests, for a ledger of
 //!   your own.
 //! * [`Renderer`] turns an [`Error`] into the body a [`Shape`] documents; [`Recognized`] reads such a body again.

@@ -148,8 +148,8 @@ fn each_falsification_is_named_and_nothing_else() {
     fn statement(lie: fn(&mut Statement)) -> Lies {
         Lies { statement: Some(lie), ..Lies::default() }
     }
-    fn parts(hold: &mut HoldState) -> &mut crate::hold::Parts {
-        Arc::make_mut(hold.parts.as_mut().unwrap())
+    fn counted(hold: &mut HoldState) -> &mut Vec<crate::cap::Counted> {
+        Arc::make_mut(hold.counted.as_mut().unwrap())
     }
     let cases: Vec<(Lies, &[&str])> = vec![
         (balance(|it| it.posted += 1), &["posted is 119, not 118"]),
@@ -177,12 +177,9 @@ fn each_falsification_is_named_and_nothing_else() {
             ],
         ),
         (holds(|it| it.holds[0].refunded += 1), &["what was refunded of hold h is 1, not 0"]),
+        (holds(|it| it.holds[0].draws[0].used += 1), &["what was captured of hold h is 5, not 6"]),
         (
-            holds(|it| parts(&mut it.holds[0]).draws[0].used += 1),
-            &["what was captured of hold h is 5, not 6"],
-        ),
-        (
-            holds(|it| parts(&mut it.holds[0]).counted[0].held += 1),
+            holds(|it| counted(&mut it.holds[0])[0].held += 1),
             &["what is held of counter key day from 2026-01-01T00:00:00.000000Z is 20, not 21"],
         ),
         (
@@ -221,7 +218,10 @@ fn each_falsification_is_named_and_nothing_else() {
             ],
         ),
         (statement(|it| it.entries[3].seq = 9), &["entry 9 comes after 3"]),
-        (statement(|it| it.entries[1].detail = None), &["what remains of grant 2 is 18, not -12"]),
+        (
+            statement(|it| it.entries[1].movements = crate::few::Few::None),
+            &["what remains of grant 2 is 18, not -12"],
+        ),
     ];
     for (number, (lies, wanted)) in cases.into_iter().enumerate() {
         let (mut found, mut wanted) = (found(lies), wanted.to_vec());

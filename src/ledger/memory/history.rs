@@ -1,10 +1,10 @@
 //! The entries of one account, oldest first, of which the oldest are folded into one.
 
 use std::collections::VecDeque;
-use std::sync::Arc;
 
 use crate::content::Declared;
 use crate::entry::{Entry, EntryKind, Operation};
+use crate::few::Few;
 use crate::grant::move_by;
 use crate::id::IdempotencyKey;
 use crate::ledger::reply::Statement;
@@ -56,6 +56,7 @@ impl History {
                 kind: EntryKind::Opening,
                 operation: Operation::Time,
                 late: false,
+                movements: Few::None,
                 detail: None,
                 ..oldest
             })
@@ -63,11 +64,8 @@ impl History {
         (opening.seq, opening.booked_at) = (oldest.seq, oldest.booked_at);
         // What is posted after it is the sum of everything up to it.
         (opening.amount, opening.posted_after) = (oldest.posted_after, oldest.posted_after);
-        if !oldest.movements().is_empty() {
-            let detail = Arc::make_mut(opening.detail.get_or_insert_default());
-            for movement in oldest.movements() {
-                move_by(&mut detail.movements, movement.grant, movement.unit, movement.amount);
-            }
+        for movement in oldest.movements() {
+            move_by(&mut opening.movements, movement.grant, movement.unit, movement.amount);
         }
         opening.uncollected = opening.uncollected.saturating_add(oldest.uncollected);
         Some((oldest.operation, oldest.key, oldest.seq))
