@@ -245,7 +245,7 @@ impl Line {
                 rollover: credit.terms.rollover.map(|max| max.decimal().to_string()),
                 once_per: credit.terms.once_per,
             }),
-            movements: detail.movements.iter().map(|it| MovementLine::new(it, text)).collect(),
+            movements: entry.movements.iter().map(|it| MovementLine::new(it, text)).collect(),
             draws: detail.draws.iter().map(|it| DrawLine::new(it, text)).collect(),
             counted: detail.counted.iter().map(|it| CountedLine::new(it, text)).collect(),
             content: Pairs::new(entry.declared.content().iter()),
@@ -263,7 +263,6 @@ impl Line {
             of: self.refund_of.map(OfLine::charge).transpose()?.map(Box::new),
             effective_at: self.effective_at.map(|at| at.0),
             credit: credit.map(Box::new),
-            movements: self.movements.iter().map(|line| line.movement(unit)).collect::<Result<_, _>>()?,
             draws: self.draws.into_iter().map(|line| line.draw(unit)).collect::<Result<_, _>>()?,
             counted: self.counted.iter().map(|line| line.counted(unit)).collect::<Result<_, _>>()?,
         };
@@ -282,6 +281,7 @@ impl Line {
             kind: self.kind,
             operation: self.operation,
             late: self.late,
+            movements: self.movements.iter().map(|line| line.movement(unit)).collect::<Result<_, _>>()?,
             detail: detail.kept(),
         };
         contradiction(&entry).map_or(Ok((self.account, entry)), Err)
