@@ -68,6 +68,8 @@ pub(crate) fn capture(
     let unreserved = known.reserve().saturating_sub(hold.reserve());
     let set_aside = from_hold.saturating_sub(spent_free);
     let freed = unreserved.saturating_sub(set_aside);
+    let uncollected = hold.uncollected().minor().saturating_sub(known.uncollected().minor());
+    let has_entry = collected != 0 || uncollected != 0;
     let mut counting = Counting::new(counters);
     let (mut movements, mut detail) = (Few::None, Detail::default());
     if known.counted.is_some() || !known.draws.is_empty() || !next.grants.is_empty() {
@@ -82,14 +84,16 @@ pub(crate) fn capture(
         let free = collected.saturating_sub(set_aside);
         credit::draw(&mut next, free, How::Spend, &mut draws, movements);
         next.shift(free.saturating_neg(), 0)?;
-        credit::cover_debt(&mut next, movements);
+        // Only an entry can say that a grant paid.
+        if has_entry {
+            credit::cover_debt(&mut next, movements);
+        }
         caps::use_more(&mut counting, &mut counted, free, hold.unit, next.time, &mut detail.counted);
         (hold.draws, hold.counted) = (credit::kept(draws), shared(counted));
     } else {
         next.shift(collected.saturating_neg(), unreserved.saturating_neg())?;
     }
-    let uncollected = hold.uncollected().minor().saturating_sub(known.uncollected().minor());
-    let entry = if collected != 0 || uncollected != 0 {
+    let entry = if has_entry {
         let named = (hold.key.clone(), hold.declared.clone());
         let amount = collected.saturating_neg();
         let entry = next.entry(named, EntryKind::Charge, Operation::Hold, amount, movements, detail);
