@@ -42,6 +42,8 @@
 //! [`run`] says everything that fails. [`failures`] gives it as data, [`checks`] the checks one by one, for a test of
 //! each or to leave out [the large one](Check::is_large) on a store that is slow.
 
+#[cfg(test)]
+mod broken;
 mod clause_1;
 mod clause_10;
 mod clause_11;
