@@ -1,13 +1,30 @@
 //! Time, which comes in from outside.
 
 use std::fmt;
+use std::str::FromStr;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
+use crate::text::{quoted, serde_as_text};
+
+/// A day, in microseconds.
+pub(crate) const DAY: i64 = 86_400_000_000;
+
 /// A moment on a ledger's clock: microseconds since 1970-01-01T00:00:00Z.
 ///
-/// Displays as RFC 3339, `2026-11-22T02:03:04.000005Z`. Arithmetic saturates at the ends of the range, some
+/// Its one text form is RFC 3339 in UTC with six decimal places, shared by `Display`, `FromStr` and serde; years
+/// beyond 9999 have more digits and those before 0 a sign. Arithmetic saturates at the ends of the range, some
 /// 290,000 years away.
+///
+/// ```
+/// use billing_guard::Timestamp;
+///
+/// let moment: Timestamp = "2026-11-22T02:03:04.000005Z".parse()?;
+/// assert_eq!(moment.as_micros(), 1_795_312_984_000_005);
+/// assert_eq!(moment.to_string(), "2026-11-22T02:03:04.000005Z");
+/// assert!("2026-11-22T02:03:04Z".parse::<Timestamp>().is_err());
+/// # Ok::<(), billing_guard::TimestampError>(())
+/// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Timestamp(i64);
 
@@ -56,7 +73,6 @@ fn micros(duration: Duration) -> i64 {
 
 impl fmt::Display for Timestamp {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        const DAY: i64 = 86_400_000_000;
         let (year, month, day) = civil_date(self.0.div_euclid(DAY));
         let within = self.0.rem_euclid(DAY);
         let (seconds, fraction) = (within.div_euclid(1_000_000), within.rem_euclid(1_000_000));
@@ -66,20 +82,68 @@ impl fmt::Display for Timestamp {
     }
 }
 
-/// Year, month and day of a day counted from 1970-01-01, in the Gregorian calendar. In `i128`, where no day that an
-/// `i64` of microseconds can name overflows.
-#[allow(clippy::arithmetic_side_effects, reason = "i128 arithmetic on numbers below 2^40")]
-fn civil_date(days: i64) -> (i128, i128, i128) {
+impl FromStr for Timestamp {
+    type Err = TimestampError;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        // Writing the moment again finds whatever was odd: a 30 February, a leap second, a digit too few.
+        read(text)
+            .filter(|moment| moment.to_string() == text)
+            .ok_or_else(|| TimestampError { text: quoted(text) })
+    }
+}
+
+/// The moment that `text` names, if it is anything like one.
+fn read(text: &str) -> Option<Timestamp> {
+    let (date, time) = text.strip_suffix('Z')?.split_once('T')?;
+    let (before_0, date) = date.strip_prefix('-').map_or((false, date), |date| (true, date));
+    let mut fields = date.split('-').chain(time.split([':', '.']));
+    let mut next = || fields.next()?.parse::<u32>().ok().map(i64::from);
+    let year = next()?;
+    let day = civil_day(if before_0 { year.saturating_neg() } else { year }, next()?, next()?);
+    let within = [3_600_000_000, 60_000_000, 1_000_000, 1]
+        .into_iter()
+        .try_fold(0_i64, |sum, unit| next()?.checked_mul(unit)?.checked_add(sum))?;
+    // The first day there is begins before the first moment does.
+    let micros = i128::from(day).checked_mul(i128::from(DAY))?.checked_add(i128::from(within))?;
+    i64::try_from(micros).ok().map(Timestamp)
+}
+
+serde_as_text!(Timestamp);
+
+/// The text is not a moment as a [`Timestamp`] writes it.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{text} is not a moment: expected UTC with six decimal places, as in 2026-11-22T02:03:04.000005Z")]
+pub struct TimestampError {
+    text: String,
+}
+
+/// Year, month (1 to 12) and day of a day counted from 1970-01-01, in the Gregorian calendar. The day is one that an
+/// `i64` of microseconds can name.
+#[allow(clippy::arithmetic_side_effects, reason = "numbers below 2^40")]
+pub(crate) fn civil_date(day: i64) -> (i64, i64, i64) {
     // Eras of 400 years, with years that begin on 1 March, so that the leap day comes last.
-    let shifted = i128::from(days) + 719_468;
+    let shifted = day + 719_468;
     let era = shifted.div_euclid(146_097);
     let day_of_era = shifted.rem_euclid(146_097);
     let year_of_era = (day_of_era - day_of_era / 1_460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
     let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
     let shifted_month = (5 * day_of_year + 2) / 153;
-    let day = day_of_year - (153 * shifted_month + 2) / 5 + 1;
+    let day_of_month = day_of_year - (153 * shifted_month + 2) / 5 + 1;
     let month = if shifted_month < 10 { shifted_month + 3 } else { shifted_month - 9 };
-    (year_of_era + era * 400 + i128::from(month <= 2), month, day)
+    (year_of_era + era * 400 + i64::from(month <= 2), month, day_of_month)
+}
+
+/// The day, counted from 1970-01-01, of a year, month and day below 2^32: the inverse of [`civil_date`]. A month or
+/// day that the calendar lacks gives some other day.
+#[allow(clippy::arithmetic_side_effects, reason = "numbers below 2^48")]
+pub(crate) fn civil_day(year: i64, month: i64, day_of_month: i64) -> i64 {
+    let shifted_year = year - i64::from(month <= 2);
+    let shifted_month = if month <= 2 { month + 9 } else { month - 3 };
+    let era = shifted_year.div_euclid(400);
+    let year_of_era = shifted_year.rem_euclid(400);
+    let day_of_year = (153 * shifted_month + 2) / 5 + day_of_month - 1;
+    era * 146_097 + 365 * year_of_era + year_of_era / 4 - year_of_era / 100 + day_of_year - 719_468
 }
 
 /// Where a ledger takes the time from.
@@ -164,6 +228,7 @@ impl Clock for ManualClock {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::prelude::*;
 
     #[test]
     fn moments_are_written_as_rfc_3339() {
@@ -175,8 +240,105 @@ mod tests {
             (4_107_542_399_000_005, "2100-02-28T23:59:59.000005Z"),
         ] {
             assert_eq!(Timestamp::from_micros(micros).to_string(), text);
+            assert_eq!(text.parse(), Ok(Timestamp::from_micros(micros)));
         }
-        let _ = (Timestamp::MAX.to_string(), Timestamp::from_micros(i64::MIN).to_string());
+    }
+
+    #[test]
+    fn a_moment_has_one_spelling() {
+        for text in [
+            "",
+            "Z",
+            "2026",
+            "2026-01-01",
+            "2026-01-01T00:00:00Z",
+            "2026-01-01T00:00:00.0Z",
+            "2026-01-01T00:00:00.0000000Z",
+            "2026-01-01T00:00:00.000000",
+            "2026-01-01T00:00:00.000000+00:00",
+            "2026-01-01t00:00:00.000000z",
+            "2026-01-01 00:00:00.000000Z",
+            " 2026-01-01T00:00:00.000000Z",
+            "2026-01-01T00:00:00.000000Z\n",
+            "2026-1-01T00:00:00.000000Z",
+            "+2026-01-01T00:00:00.000000Z",
+            "02026-01-01T00:00:00.000000Z",
+            "-0000-01-01T00:00:00.000000Z",
+            "2026-+1-01T00:00:00.000000Z",
+            "2026-00-01T00:00:00.000000Z",
+            "2026-13-01T00:00:00.000000Z",
+            "2026-01-00T00:00:00.000000Z",
+            "2026-02-29T00:00:00.000000Z",
+            "2026-04-31T00:00:00.000000Z",
+            "2026-01-01T24:00:00.000000Z",
+            "2026-01-01T00:60:00.000000Z",
+            "2026-12-31T23:59:60.000000Z",
+            "2026-01-01T00.00.00:000000Z",
+            "2026-01-01-01T00:00:00.000000Z",
+            "2026-01-01T00:00:00.000000.000000Z",
+            "٢٠٢٦-01-01T00:00:00.000000Z",
+            // One microsecond beyond either end, and years that no arithmetic could hold.
+            "294247-01-10T04:00:54.775808Z",
+            "-290308-12-21T19:59:05.224191Z",
+            "4294967295-4294967295-4294967295T4294967295:4294967295:4294967295.4294967295Z",
+            "-4294967295-01-01T00:00:00.000000Z",
+            "99999999999999999999-01-01T00:00:00.000000Z",
+        ] {
+            let error = text.parse::<Timestamp>().unwrap_err();
+            assert!(error.to_string().starts_with(&quoted(text)), "{error}");
+        }
+    }
+
+    #[test]
+    fn the_ends_of_time_read_and_write() {
+        for (moment, text) in [
+            (Timestamp::MAX, "294247-01-10T04:00:54.775807Z"),
+            (Timestamp::from_micros(i64::MIN), "-290308-12-21T19:59:05.224192Z"),
+        ] {
+            assert_eq!(moment.to_string(), text);
+            assert_eq!(text.parse(), Ok(moment));
+        }
+    }
+
+    #[test]
+    fn a_day_follows_another() {
+        // Every day of 800 years, counted the slow way.
+        let (mut year, mut month, mut day_of_month) = (1599, 1, 1);
+        for day in civil_day(1599, 1, 1)..=civil_day(2400, 12, 31) {
+            assert_eq!(civil_date(day), (year, month, day_of_month));
+            assert_eq!(civil_day(year, month, day_of_month), day);
+            let leap = year % 4 == 0 && (year % 100 != 0 || year % 400 == 0);
+            let length = match month {
+                2 => 28 + i64::from(leap),
+                4 | 6 | 9 | 11 => 30,
+                _ => 31,
+            };
+            day_of_month += 1;
+            if day_of_month > length {
+                (month, day_of_month) = (month + 1, 1);
+            }
+            if month > 12 {
+                (year, month) = (year + 1, 1);
+            }
+        }
+        assert_eq!((year, month, day_of_month), (2401, 1, 1));
+    }
+
+    proptest! {
+        #[test]
+        fn every_moment_reads_as_it_was_written(micros: i64, digits in 0_u32..63) {
+            // Also moments near the epoch and years of every length.
+            for moment in [micros, micros >> digits].map(Timestamp::from_micros) {
+                prop_assert_eq!(moment.to_string().parse(), Ok(moment));
+                let json = serde_json::to_string(&moment).unwrap();
+                prop_assert_eq!(serde_json::from_str::<Timestamp>(&json).unwrap(), moment);
+            }
+        }
+
+        #[test]
+        fn hostile_text_is_an_error_not_a_panic(text in "\\PC{0,40}|-?[-0-9]{0,30}T[-0-9:.]{0,30}Z") {
+            let _ = text.parse::<Timestamp>();
+        }
     }
 
     #[test]

@@ -45,7 +45,8 @@
 //! * [`MemoryLedger`] is the one there is. Feature `conformance` is the contract as a suite of tests, for a ledger of
 //!   your own.
 //! * [`Renderer`] turns an [`Error`] into the body a [`Shape`] documents; [`Recognized`] reads such a body again.
-//! * [`Amount`] and [`Unit`], [`Quantity`] and [`Usage`], [`Timestamp`] and [`Clock`] are the values.
+//! * [`Amount`] and [`Unit`], [`Quantity`] and [`Usage`], [`Timestamp`], [`Period`] and [`Clock`] are
+//!   the values.
 //!
 //! Nothing here needs an async runtime. Calls return a [`LedgerFuture`]: `.await` it in async code, or [`wait`] for
 //! it anywhere else.
@@ -108,7 +109,7 @@ pub use account::{Applied, Balance, Novelty};
 pub use amount::{Amount, AmountError, Unit};
 pub use audit::{Audit, Discrepancy, verify};
 pub use cap::{Cap, CapError, Caps, Counted, Counter, CounterKey};
-pub use clock::{Clock, ManualClock, SystemClock, Timestamp};
+pub use clock::{Clock, ManualClock, SystemClock, Timestamp, TimestampError};
 pub use content::Content;
 pub use entry::{ChargeRef, Entry, EntryKind, Operation};
 pub use error::{CapReached, LedgerError, LogFields, ShortReason, Shortfall};
@@ -129,7 +130,7 @@ pub use ledger::{Ledger, LedgerExt};
 pub use limits::Limits;
 pub use messages::{English, Messages, Place, TextContext, Wording};
 pub use notice::Notice;
-pub use period::Period;
+pub use period::{Period, PeriodError};
 pub use policy::{Enforcement, OnDrop, Policy};
 pub use price::{LitellmImport, PriceBook, PriceError, Rate, Rounding, Tariff, UnknownPrice};
 pub use receipt::{Captured, Receipt};
