@@ -84,6 +84,7 @@ mod price;
 mod receipt;
 mod refusal;
 mod render;
+mod sync;
 pub mod testing;
 mod text;
 mod usage;
