@@ -8,10 +8,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use billing_guard::{
-    AccountId, Amount, CaptureMode, CaptureRequest, ChargeRef, Content, FindRequest, HoldRequest,
-    HoldsRequest, IdempotencyKey, LateCapture, Ledger, ManualClock, MemoryLedger, MemorySettings, Operation,
-    Order, OverCapture, PostKind, PostRequest, ResizeRequest, StatementRequest, SweepRequest, Unit,
-    VoidRequest,
+    AccountId, Amount, Cap, Caps, CaptureMode, CaptureRequest, ChargeRef, Content, FindRequest, GrantTerms,
+    HoldRequest, HoldsRequest, IdempotencyKey, LateCapture, Ledger, ManualClock, MemoryLedger,
+    MemorySettings, Operation, Order, OverCapture, Period, PostKind, PostRequest, ResizeRequest,
+    StatementRequest, SweepRequest, Unit, VoidRequest,
 };
 
 use crate::choices::Choices;
@@ -48,7 +48,7 @@ pub fn ledger_commands_on(data: &[u8], wrap: impl FnOnce(MemoryLedger) -> Box<dy
         let paid_in = PostRequest::new(
             account(number),
             "paid-in".parse().expect("a valid key"),
-            credit(true),
+            PostKind::top_up(),
             unit(false).minor(1_000),
         );
         run.step(Command::Change(Change::Post(paid_in), How::Once));
@@ -283,6 +283,7 @@ fn hold(choices: &mut Choices<'_>, account: AccountId, unit: Unit) -> HoldReques
     HoldRequest::new(account, key, amount)
         .with_minimum(least)
         .with_debt_limit(debt(choices, unit))
+        .with_caps(caps(choices, unit))
         .with_lifetime(lifetime(choices))
         .with_grace(grace(choices))
         .with_content(content(choices))
@@ -300,7 +301,7 @@ fn resize(choices: &mut Choices<'_>, account: AccountId, unit: Unit, run: &Run<'
         request = request.with_lifetime(lifetime(choices));
     }
     request.debt_limit = choices.flag().then(|| debt(choices, unit));
-    request
+    request.with_caps(caps(choices, unit))
 }
 
 fn capture(choices: &mut Choices<'_>, account: AccountId, unit: Unit, run: &Run<'_>) -> CaptureRequest {
@@ -324,18 +325,44 @@ fn capture(choices: &mut Choices<'_>, account: AccountId, unit: Unit, run: &Run<
 fn post(choices: &mut Choices<'_>, account: AccountId, unit: Unit) -> PostRequest {
     let key = key(choices);
     let kind = match choices.below(7) {
-        bought @ 0..2 => credit(bought == 0),
+        0 => PostKind::top_up(),
+        1 => credit(choices),
         2 | 3 => PostKind::Charge,
         4 => PostKind::Adjustment,
-        5 => PostKind::Refund { of: ChargeRef::Hold(self::key(choices)) },
-        _ => PostKind::Refund { of: ChargeRef::Charge(self::key(choices)) },
+        5 => PostKind::refund(ChargeRef::Hold(self::key(choices))),
+        _ => PostKind::refund(ChargeRef::Charge(self::key(choices))),
     };
     PostRequest::new(account, key, kind, amount(choices, unit))
         .with_debt_limit(debt(choices, unit))
+        .with_caps(caps(choices, unit))
         .with_content(content(choices))
 }
 
-/// The one place that knows how credit is made.
-fn credit(bought: bool) -> PostKind {
-    if bought { PostKind::TopUp } else { PostKind::Grant }
+/// Credit on terms of its own that never ends: what time does to grants is the model's to check, in the crate's tests.
+fn credit(choices: &mut Choices<'_>) -> PostKind {
+    let label = |text: &str| text.parse().expect("a valid label");
+    let terms = match choices.below(8) {
+        0 => GrantTerms::promotional(),
+        1 => GrantTerms::included().with_label(label("plan")),
+        2 => GrantTerms::paid().with_label(label("pack")),
+        3 => GrantTerms::courtesy(label("finish"), Period::day()),
+        other => GrantTerms::promotional().with_priority(other),
+    };
+    PostKind::Credit(terms)
+}
+
+/// Mostly none.
+fn caps(choices: &mut Choices<'_>, unit: Unit) -> Caps {
+    let scope = |text: &str| text.parse().expect("a valid scope");
+    let minute = Period::rolling(Duration::from_secs(60)).expect("a valid period");
+    let caps = match choices.below(20) {
+        0 => vec![Cap::new(scope("key"), Period::day(), unit.minor(choices.byte().into()))],
+        1 => vec![
+            Cap::new(scope("key"), minute, unit.minor(choices.number())),
+            Cap::counting(scope("team"), Period::month()),
+        ],
+        2 => vec![Cap::counting(scope("key"), Period::day())],
+        _ => Vec::new(),
+    };
+    Caps::new(caps).expect("caps that go together")
 }

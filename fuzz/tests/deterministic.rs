@@ -5,10 +5,10 @@
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 
 use billing_guard::{
-    Amount, Applied, Balance, BalanceRequest, CaptureRequest, Captured, Entry, FindRequest, Found,
-    HoldRequest, HoldState, HoldsPage, HoldsRequest, IdempotencyKey, Ledger, LedgerFuture, MemoryLedger,
-    PostKind, PostRequest, Refusal, Renderer, ResizeRequest, Shape, Statement, StatementRequest,
-    SweepRequest, Swept, Unit, VoidRequest,
+    Amount, Applied, Balance, BalanceRequest, CaptureRequest, Captured, CountersPage, CountersRequest, Entry,
+    FindRequest, Found, HoldRequest, HoldState, HoldsPage, HoldsRequest, IdempotencyKey, Ledger,
+    LedgerFuture, MemoryLedger, PostKind, PostRequest, Refusal, Renderer, ResizeRequest, Shape, Statement,
+    StatementRequest, SweepRequest, Swept, Unit, VoidRequest,
 };
 use billing_guard_fuzz::seeds::{TARGETS, Target};
 use billing_guard_fuzz::{Tally, check_read_back, check_reading, ledger_commands_on};
@@ -110,7 +110,7 @@ fn the_books_are_right_after_every_command() {
 #[test]
 fn the_commands_come_to_every_end() {
     let mut tally = Tally::new();
-    for input in inputs(TARGETS[2].2, 1_000) {
+    for input in inputs(TARGETS[2].2, 2_000) {
         for (end, count) in ledger_commands_on(&input, |ledger| Box::new(ledger)) {
             *tally.entry(end).or_default() += count;
         }
@@ -272,6 +272,9 @@ impl Ledger for Liar {
         self.ledger.holds(request)
     }
 
+    fn counters(&self, request: CountersRequest) -> LedgerFuture<CountersPage> {
+        self.ledger.counters(request)
+    }
     fn sweep(&self, request: SweepRequest) -> LedgerFuture<Swept> {
         if self.lie == Lie::SweepsNothing {
             return LedgerFuture::ready(Ok(Swept::default()));

@@ -2,7 +2,7 @@
 
 use billing_guard::{
     AccountId, BalanceRequest, Entry, EntryKind, HoldState, HoldStatus, HoldsRequest, IdempotencyKey, Ledger,
-    LedgerError, Order, StatementRequest, Timestamp, Unit, wait,
+    LedgerError, Order, StatementRequest, Timestamp, Unit, verify, wait,
 };
 
 /// Everything that reads show of an account.
@@ -81,6 +81,9 @@ impl Book {
         assert_eq!(usize::try_from(balance.open_holds()).expect("few"), book.holds.len());
         book.check_entries();
         book.check_holds();
+        let unit = balance.posted().unit();
+        let audit = wait(verify(ledger, account, unit)).expect("an audit");
+        assert_eq!(audit.discrepancies(), []);
         book
     }
 
