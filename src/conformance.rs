@@ -225,9 +225,11 @@ static ALL: LazyLock<Vec<Check>> = LazyLock::new(|| {
         clause_8::KEPT,
         clause_8::THREADS,
         clause_9::CHECKS,
+        clause_9::HISTORIES,
         clause_10::CHECKS,
         clause_11::CHECKS,
         clause_11::OF_AMOUNTS,
+        clause_11::OF_CREDIT,
     ]
     .concat()
 });
