@@ -221,6 +221,8 @@ static ALL: LazyLock<Vec<Check>> = LazyLock::new(|| {
         clause_7::RENEWALS,
         clause_8::CHECKS,
         clause_8::PERIODS,
+        clause_8::CALENDARS,
+        clause_8::ROLLING,
         clause_8::REFUSALS,
         clause_8::KEPT,
         clause_8::THREADS,
