@@ -42,6 +42,8 @@
 //! [`run`] says everything that fails. [`failures`] gives it as data, [`checks`] the checks one by one, for a test of
 //! each or to leave out [the large one](Check::is_large) on a store that is slow.
 
+#[cfg(test)]
+mod broken;
 mod clause_1;
 mod clause_10;
 mod clause_11;
@@ -288,7 +290,10 @@ mod tests {
 
     #[test]
     fn the_memory_ledger_keeps_the_contract() {
-        run(&memory);
+        // The large one runs with the feature, in tests/contract.rs.
+        let small = checks().iter().filter(|check| !check.is_large());
+        let failures: Vec<_> = small.filter_map(|check| check.try_run(&memory).err()).collect();
+        assert!(failures.is_empty(), "{failures:#?}");
     }
 
     #[test]
