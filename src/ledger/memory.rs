@@ -303,6 +303,7 @@ impl Ledger for MemoryLedger {
             Operation::Hold => rows
                 .hold(account, &request.key)
                 .map_or(Found::NotApplied, |hold| Found::Hold(Box::new(hold.clone()))),
+            Operation::Time => Found::NotApplied,
             operation => rows
                 .entry(account, operation, &request.key)
                 .map_or(Found::NotApplied, |entry| Found::Entry(Box::new(entry.clone()))),
