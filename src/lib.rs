@@ -106,6 +106,7 @@ mod receipt;
 mod refusal;
 mod render;
 mod spending;
+mod sync;
 pub mod testing;
 mod text;
 mod usage;

@@ -71,6 +71,8 @@ clauses! {
     clause_4 4
     clause_5 5
     clause_6 6
+    clause_7 7
+    clause_8 8
     clause_9 9
     clause_10 10
     clause_11 11

@@ -1,6 +1,11 @@
 //! Clause 1: check and hold are one atomic step, in the account's own unit.
 
+mod threads;
+
+use crate::cap::Cap;
 use crate::conformance::failed::{Checked, ensure, ensure_eq};
+use crate::conformance::world::credit::{included, label};
+use crate::conformance::world::spend::caps;
 use crate::conformance::world::{
     Make, Picture, World, adjustment, charge, grant, key, refund_of, refusal, the_charge, top_up, unit,
 };
@@ -8,6 +13,8 @@ use crate::conformance::{Check, clause};
 use crate::error::{LedgerError, ShortReason};
 use crate::hold::HoldStatus;
 use crate::ledger::request::{CaptureRequest, HoldRequest};
+
+pub(super) use threads::CHECKS as THREADS;
 
 pub(super) const CHECKS: &[Check] = clause! { 1:
     check_and_hold_are_one_step
@@ -20,6 +27,10 @@ pub(super) const CHECKS: &[Check] = clause! { 1:
     the_first_change_fixes_the_unit
     each_operation_in_another_unit_is_refused
     accounts_do_not_share_money_keys_or_numbers
+    a_hold_may_take_the_least_of_what_is_asked_there_and_left
+    a_cap_is_looked_at_before_the_balance
+    an_amount_of_zero_is_always_admitted
+    a_rollover_in_another_unit_is_refused
 };
 
 fn check_and_hold_are_one_step(make: Make<'_>) -> Checked {
@@ -161,5 +172,92 @@ fn accounts_do_not_share_money_keys_or_numbers(make: Make<'_>) -> Checked {
     other.fresh(|| other.hold("a", 3))?;
     world.fresh(|| world.void("a"))?;
     ensure_eq!(other.state_of("a")?.status(), HoldStatus::Open);
+    Ok(())
+}
+
+fn a_hold_may_take_the_least_of_what_is_asked_there_and_left(make: Make<'_>) -> Checked {
+    for (asked, there, debt, first, second, least) in [
+        (9, 20, 0, 30, 30, 9),
+        (9, 5, 0, 30, 30, 5),
+        (9, 5, 2, 30, 30, 7),
+        (9, 20, 0, 4, 30, 4),
+        (9, 20, 0, 30, 3, 3),
+        (9, 6, 1, 5, 8, 5),
+        (9, 4, 0, 5, 8, 4),
+        (9, 0, 0, 5, 8, 0),
+        (9, 20, 0, 0, 8, 0),
+        (0, 20, 5, 6, 7, 0),
+    ] {
+        for minimum in 0..=asked {
+            let world = World::new(make);
+            if there > 0 {
+                world.top_up("paid in", there)?;
+            }
+            // Half of what the first cap allows is used already, and what the second allows is held in part.
+            world.adjust("for what is used", 200)?;
+            world.charge_under("used", 100, &world.a_day("a", 100))?;
+            world.hold_under("held", 100, &world.a_day("b", 100))?;
+            let both: Vec<Cap> = vec![world.daily("a", 100 + first), world.daily("b", 100 + second)];
+            let request = world.hold_request("h", asked).with_minimum(world.amount(minimum));
+            let request = request.with_debt_limit(world.amount(debt)).with_caps(caps(both));
+            if minimum <= least {
+                let hold = world.fresh(|| world.hold_with(request))?;
+                ensure_eq!((hold.total().minor(), hold.requested().minor()), (least, asked));
+            } else if minimum > first.min(second) {
+                let reached = world.capped(|| world.hold_with(request))?;
+                let left = if minimum > first { first } else { second };
+                ensure_eq!((reached.left().minor(), reached.required().minor()), (left, minimum));
+            } else {
+                let short = world.short(|| world.hold_with(request))?;
+                ensure_eq!(short.required().minor(), minimum);
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Whoever is short of both is not told to top up in vain.
+fn a_cap_is_looked_at_before_the_balance(make: Make<'_>) -> Checked {
+    let world = World::funded(make, 12)?;
+    let cap = world.a_day("a", 10);
+    world.fresh(|| world.hold_under("h", 10, &cap))?;
+    world.capped(|| world.hold_under("x", 3, &cap))?;
+    world.capped(|| world.charge_under("x", 3, &cap))?;
+    world.capped(|| world.resize_under("h", 13, &cap))?;
+    let request = world.hold_request("x", 9).with_minimum(world.amount(3)).with_caps(cap);
+    world.capped(|| world.hold_with(request))?;
+    // Where there is room under the cap, it is the balance.
+    world.short(|| world.hold_under("x", 3, &world.a_day("b", 3)))?;
+    // On an account nobody has paid into as well.
+    let nobody = world.beside("nobody", world.usd);
+    nobody.capped(|| nobody.charge_under("x", 2, &nobody.a_day("a", 1)))?;
+    Ok(())
+}
+
+fn an_amount_of_zero_is_always_admitted(make: Make<'_>) -> Checked {
+    let world = World::funded(make, 5)?;
+    let cap = world.a_day("a", 5);
+    world.fresh(|| world.hold_under("grows by nothing", 0, &cap))?;
+    world.fresh(|| world.charge_under("c", 5, &cap))?;
+    world.fresh(|| world.adjust("back", -100))?;
+    // Deep in debt, under a cap that is used up, and under one that is below what was used.
+    for (name, limit) in [("full", 5), ("narrow", 1), ("nothing", 0)] {
+        let cap = world.a_day("a", limit);
+        ensure_eq!(world.fresh(|| world.hold_under(name, 0, &cap))?.total().minor(), 0);
+        ensure_eq!(world.fresh(|| world.charge_under(name, 0, &cap))?.amount().minor(), 0);
+        world.fresh(|| world.resize_under("grows by nothing", 0, &cap))?;
+        // A hold that would do with nothing gets that.
+        let request = world.hold_request(&format!("least {name}"), 7).with_minimum(world.amount(0));
+        ensure_eq!(world.fresh(|| world.hold_with(request.with_caps(cap)))?.total().minor(), 0);
+    }
+    Ok(())
+}
+
+fn a_rollover_in_another_unit_is_refused(make: Make<'_>) -> Checked {
+    let world = World::funded(make, 5)?;
+    let eur = unit("EUR", 2);
+    let terms = included().with_label(label("Plan")).renewing_up_to(eur.minor(10));
+    let error = world.refused(|| world.credit("x", &terms, 5))?;
+    ensure_eq!(error, LedgerError::WrongUnit { expected: world.usd, given: eur });
     Ok(())
 }

@@ -1,5 +1,10 @@
 //! One account of a fresh ledger on a clock that the check moves, and what checks do with it.
 
+pub(crate) mod credit;
+pub(crate) mod race;
+pub(crate) mod random;
+pub(crate) mod spend;
+
 use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
@@ -7,20 +12,21 @@ use std::time::Duration;
 use crate::account::{Applied, Balance};
 use crate::amount::{Amount, Unit};
 use crate::audit;
+use crate::cap::Counter;
 use crate::clock::{Clock, ManualClock, Timestamp};
 use crate::conformance::failed::{Checked, ensure, ensure_eq, fail};
 use crate::content::Content;
 use crate::entry::{ChargeRef, Entry};
 use crate::error::{LedgerError, Shortfall};
-use crate::grant::GrantTerms;
+use crate::grant::{Grant, GrantTerms};
 use crate::hold::{HoldState, HoldStatus};
 use crate::id::{AccountId, IdempotencyKey, Labels};
 use crate::ledger::Ledger;
 use crate::ledger::future;
 use crate::ledger::reply::{Found, HoldsPage, Statement, Swept};
 use crate::ledger::request::{
-    BalanceRequest, CaptureMode, CaptureRequest, FindRequest, HoldRequest, HoldsRequest, Order, PostKind,
-    PostRequest, ResizeRequest, StatementRequest, SweepRequest, VoidRequest,
+    BalanceRequest, CaptureMode, CaptureRequest, EndedCredit, FindRequest, HoldRequest, HoldsRequest, Order,
+    PostKind, PostRequest, ResizeRequest, StatementRequest, SweepRequest, VoidRequest,
 };
 use crate::limits::Limits;
 use crate::receipt::Captured;
@@ -52,8 +58,10 @@ pub(crate) struct Picture {
     pub(crate) held: i64,
     pub(crate) open_holds: u32,
     pub(crate) seq: u64,
+    pub(crate) grants: Vec<Grant>,
     pub(crate) entries: Vec<Entry>,
     pub(crate) holds: Vec<HoldState>,
+    pub(crate) counters: Vec<Counter>,
 }
 
 // The kinds of posting. No other place of the suite makes one.
@@ -74,8 +82,16 @@ pub(crate) fn adjustment() -> PostKind {
     PostKind::Adjustment
 }
 
+pub(crate) fn credit(terms: &GrantTerms) -> PostKind {
+    PostKind::Credit(terms.clone())
+}
+
 pub(crate) fn refund_of(of: ChargeRef) -> PostKind {
     PostKind::refund(of)
+}
+
+pub(crate) fn refund_with(of: ChargeRef, ended: EndedCredit) -> PostKind {
+    PostKind::Refund { of, ended }
 }
 
 pub(crate) fn the_hold(name: &str) -> ChargeRef {
@@ -369,8 +385,13 @@ impl World {
             held: balance.held().minor(),
             open_holds: balance.open_holds(),
             seq: balance.seq(),
+            grants: balance.grants().to_vec(),
             entries: self.statement()?,
             holds: self.holds(self.holds_request().with_limit(Limits::MAX_PAGE))?.holds().to_vec(),
+            counters: self
+                .counters(self.counters_request().with_limit(Limits::MAX_PAGE))?
+                .counters()
+                .to_vec(),
         })
     }
 
@@ -428,16 +449,26 @@ impl World {
     /// Fresh, and the next change: one number further, from what was available to what is.
     #[track_caller]
     pub(crate) fn fresh<T: fmt::Debug>(&self, run: impl FnOnce() -> Answer<T>) -> Checked<T> {
+        let applied = self.fresh_then(0, run)?;
+        ensure_eq!(applied.available_after().minor(), self.available()?, "available after the change");
+        Ok(applied.into_value())
+    }
+
+    /// Fresh, and followed at once by so many changes of the account's own.
+    #[track_caller]
+    pub(crate) fn fresh_then<T: fmt::Debug>(
+        &self,
+        more: u64,
+        run: impl FnOnce() -> Answer<T>,
+    ) -> Checked<Applied<T>> {
         let before = self.balance()?;
         let applied = run()?;
         ensure!(!applied.is_replay(), "{applied:?}");
         ensure_eq!(applied.seq(), before.seq() + 1, "each change has the next number");
         ensure_eq!(applied.available_before(), before.available(), "available before the change");
-        let after = self.balance()?;
-        ensure_eq!(applied.available_after(), after.available(), "available after the change");
-        ensure_eq!(after.seq(), applied.seq(), "the latest change's number");
+        ensure_eq!(self.seq()?, applied.seq() + more, "the latest change's number");
         self.check_sums()?;
-        Ok(applied.into_value())
+        Ok(applied)
     }
 
     /// Clause 9: the sums, from what can be read.

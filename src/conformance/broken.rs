@@ -1,0 +1,126 @@
+//! The suite is checked itself: by a ledger that keeps the contract, and by ledgers with one fault each.
+//!
+//! A fault is one thing done wrong at one [hook](hooks::Hooks) of an honest ledger, and says which checks find it. Exactly those
+//! must fail: a check that no longer finds its fault is noticed, and so is one that starts to look at something else.
+
+mod clause_1;
+mod clause_10;
+mod clause_11;
+mod clause_2;
+mod clause_3;
+mod clause_4;
+mod clause_5;
+mod clause_6;
+mod clause_7;
+mod clause_8;
+mod clause_9;
+mod hooks;
+mod ledger;
+mod outages;
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use crate::clock::ManualClock;
+use crate::conformance::Failure;
+use crate::ledger::Ledger;
+use hooks::{HONEST, Hooks};
+use ledger::RulesLedger;
+
+/// A way to break a clause of the contract.
+struct Fault {
+    /// What the ledger does wrong.
+    name: &'static str,
+    /// The checks of the clause that find it.
+    found_by: &'static [&'static str],
+    /// Checks of other clauses that cannot but fail as well.
+    also: &'static [&'static str],
+    hooks: Hooks,
+}
+
+impl Fault {
+    const fn new(name: &'static str, found_by: &'static [&'static str], hooks: Hooks) -> Self {
+        Self { name, found_by, also: &[], hooks }
+    }
+
+    const fn also(self, also: &'static [&'static str]) -> Self {
+        Self { also, ..self }
+    }
+}
+
+static FAULTS: [(u8, &[Fault]); 11] = [
+    (1, clause_1::FAULTS),
+    (2, clause_2::FAULTS),
+    (3, clause_3::FAULTS),
+    (4, clause_4::FAULTS),
+    (5, clause_5::FAULTS),
+    (6, clause_6::FAULTS),
+    (7, clause_7::FAULTS),
+    (8, clause_8::FAULTS),
+    (9, clause_9::FAULTS),
+    (10, clause_10::FAULTS),
+    (11, clause_11::FAULTS),
+];
+
+/// All faults, each with the number of the clause that it breaks.
+fn faults() -> impl Iterator<Item = (u8, &'static Fault)> {
+    FAULTS.iter().flat_map(|(clause, faults)| faults.iter().map(|fault| (*clause, fault)))
+}
+
+/// What of the suite fails on a ledger with these hooks, all but what takes long.
+fn failures(hooks: &'static Hooks) -> Vec<Failure> {
+    let make = |clock: Arc<ManualClock>| Arc::new(RulesLedger::new(clock, hooks)) as Arc<dyn Ledger>;
+    let checks = crate::conformance::checks().iter().filter(|check| !check.is_large());
+    checks.filter_map(|check| check.try_run(&make).err()).collect()
+}
+
+/// Nothing, or what is wrong with a fault's lists of checks.
+fn verdict(clause: u8, fault: &Fault, failures: &[Failure]) -> Option<String> {
+    let failed = |own: bool| -> BTreeSet<&str> {
+        let wanted = |failure: &&Failure| (failure.check().clause() == clause) == own;
+        failures.iter().filter(wanted).map(|failure| failure.check().name()).collect()
+    };
+    let listed = |names: &[&'static str]| -> BTreeSet<&str> { names.iter().copied().collect() };
+    let (own, others) = (failed(true), failed(false));
+    if !own.is_empty() && own == listed(fault.found_by) && others == listed(fault.also) {
+        return None;
+    }
+    let lines: String = failures.iter().map(|failure| format!("\n    {failure}")).collect();
+    Some(format!("clause {clause}, {}:\n  found by {own:?}\n  also {others:?}{lines}", fault.name))
+}
+
+#[test]
+fn rules_and_any_store_are_a_ledger() {
+    let failures: Vec<_> = failures(&HONEST).iter().map(Failure::to_string).collect();
+    assert!(failures.is_empty(), "{}", failures.join("\n"));
+}
+
+#[test]
+fn each_fault_is_found_by_exactly_the_checks_it_names() {
+    let faults: Vec<_> = faults().collect();
+    let next = AtomicUsize::new(0);
+    let work = || {
+        let mut verdicts = Vec::new();
+        while let Some((clause, fault)) = faults.get(next.fetch_add(1, Ordering::Relaxed)) {
+            eprintln!("START {clause} {}", fault.name);
+            let t = std::time::Instant::now();
+            verdicts.extend(verdict(*clause, fault, &failures(&fault.hooks)));
+            eprintln!("END {clause} {} {:?}", fault.name, t.elapsed());
+        }
+        verdicts
+    };
+    let workers = std::thread::available_parallelism().map_or(2, usize::from);
+    let verdicts: Vec<String> = std::thread::scope(|scope| {
+        let workers: Vec<_> = (0..workers).map(|_| scope.spawn(work)).collect();
+        workers.into_iter().flat_map(|worker| worker.join().unwrap()).collect()
+    });
+    assert!(verdicts.is_empty(), "{} of {}:\n{}", verdicts.len(), faults.len(), verdicts.join("\n"));
+}
+
+#[test]
+fn each_clause_is_broken_in_more_than_one_way() {
+    assert!(FAULTS.iter().all(|(_, faults)| faults.len() > 1));
+    let names: BTreeSet<_> = faults().map(|(_, fault)| fault.name).collect();
+    assert_eq!(names.len(), faults().count(), "each has a name of its own");
+}

@@ -1,0 +1,259 @@
+//! Clause 11 broken: limits that are off by one, and sums that wrap.
+
+use std::time::Duration;
+
+use crate::conformance::broken::Fault;
+use crate::conformance::broken::hooks::{Ask, HONEST, Hooks};
+use crate::error::LedgerError;
+use crate::grant::GrantKind;
+use crate::ledger::request::PostKind;
+use crate::limits::Limits;
+
+const NANO: Duration = Duration::from_nanos(1);
+
+pub(super) const FAULTS: &[Fault] = &[
+    Fault::new(
+        "a hold may last a moment longer than 30 days",
+        &[],
+        Hooks {
+            hold: |request, _| {
+                if request.lifetime == Limits::MAX_LIFETIME + NANO {
+                    request.lifetime = Limits::MAX_LIFETIME;
+                }
+                Ok(())
+            },
+            ..HONEST
+        },
+    ),
+    Fault::new(
+        "a hold may not last all of 30 days",
+        &[],
+        Hooks {
+            hold: |request, _| {
+                if request.lifetime == Limits::MAX_LIFETIME {
+                    request.lifetime += NANO;
+                }
+                Ok(())
+            },
+            ..HONEST
+        },
+    ),
+    Fault::new(
+        "a hold may last a moment less than 1 ms",
+        &[],
+        Hooks {
+            hold: |request, _| {
+                if request.lifetime == Limits::MIN_LIFETIME - NANO {
+                    request.lifetime = Limits::MIN_LIFETIME;
+                }
+                Ok(())
+            },
+            ..HONEST
+        },
+    ),
+    Fault::new(
+        "a hold may be made to last for ever",
+        &[],
+        Hooks {
+            resize: |request, _| {
+                request.lifetime = request.lifetime.map(|lifetime| lifetime.min(Limits::MAX_LIFETIME));
+                Ok(())
+            },
+            ..HONEST
+        },
+    ),
+    Fault::new(
+        "grace may be longer than a day",
+        &[],
+        Hooks {
+            hold: |request, _| {
+                request.grace = request.grace.min(Limits::MAX_GRACE);
+                Ok(())
+            },
+            ..HONEST
+        },
+    ),
+    Fault::new(
+        "a page of nothing is an empty page",
+        &[],
+        Hooks { statement: |request| request.limit = request.limit.max(1), ..HONEST },
+    ),
+    Fault::new(
+        "a page of holds may be too long and is cut",
+        &[],
+        Hooks { holds: |request| request.limit = request.limit.min(Limits::MAX_PAGE), ..HONEST },
+    ),
+    Fault::new(
+        "a page of counters may be too long and is cut",
+        &[],
+        Hooks { counters: |request| request.limit = request.limit.min(Limits::MAX_PAGE), ..HONEST },
+    ),
+    Fault::new(
+        "a sweep may be asked for more than 10,000",
+        &[],
+        Hooks { sweep: |request| request.limit = request.limit.min(Limits::MAX_SWEEP), ..HONEST },
+    ),
+    Fault::new(
+        "a negative amount is taken for nothing",
+        &[],
+        Hooks {
+            hold: |request, _| {
+                if request.debt_limit.is_negative() {
+                    request.debt_limit = request.debt_limit.unit().zero();
+                }
+                Ok(())
+            },
+            ..HONEST
+        },
+    ),
+    Fault::new(
+        "a negative total is taken for nothing",
+        &[],
+        Hooks {
+            capture: |request, _| {
+                if request.total.is_negative() {
+                    request.total = request.total.unit().zero();
+                }
+                Ok(())
+            },
+            ..HONEST
+        },
+    ),
+    Fault::new(
+        "a charge of less than nothing pays",
+        &[],
+        Hooks {
+            post: |request, _| {
+                if request.kind == PostKind::Charge && request.amount.is_negative() {
+                    request.amount = request.amount.unit().minor(request.amount.minor().saturating_neg());
+                    request.kind = PostKind::Adjustment;
+                }
+                Ok(())
+            },
+            ..HONEST
+        },
+    ),
+    Fault::new(
+        "what is posted wraps around",
+        &[],
+        Hooks {
+            sees: |ask, view, _| {
+                if let Ask::Post(request) = ask
+                    && view.state.posted.checked_add(request.amount.minor()).is_none()
+                {
+                    view.state.posted = view
+                        .state
+                        .posted
+                        .wrapping_add(request.amount.minor())
+                        .saturating_sub(request.amount.minor());
+                }
+            },
+            ..HONEST
+        },
+    ),
+    Fault::new(
+        "what is posted stops at the largest amount",
+        &[],
+        Hooks {
+            post: |request, account| {
+                let room = i64::MAX - account.state.posted.max(0);
+                if matches!(request.kind, PostKind::Credit(_)) && room > 0 {
+                    request.amount = request.amount.unit().minor(request.amount.minor().min(room));
+                }
+                Ok(())
+            },
+            ..HONEST
+        },
+    ),
+    Fault::new(
+        "what is held wraps around",
+        &[],
+        Hooks {
+            sees: |ask, view, _| {
+                if let Ask::Hold(request) = ask
+                    && request.debt_limit.minor() > 0
+                    && view.state.held.checked_add(request.amount.minor()).is_none()
+                {
+                    view.state.held = 0;
+                }
+            },
+            ..HONEST
+        },
+    ),
+    Fault::new(
+        "a sum that would be too large is called an empty balance",
+        &[],
+        Hooks {
+            refuses: |_, error, _, _| {
+                if let LedgerError::TooLarge { amount } = error {
+                    let short = crate::error::Shortfall::new(*amount, crate::clock::Timestamp::default());
+                    *error = LedgerError::Insufficient(Box::new(short));
+                }
+            },
+            ..HONEST
+        },
+    ),
+    Fault::new(
+        "a refund that would be too large is booked in part",
+        &[],
+        Hooks {
+            post: |request, account| {
+                let room = i64::MAX - account.state.posted.max(0);
+                if matches!(request.kind, PostKind::Refund { .. }) && request.amount.minor() > room {
+                    request.amount = request.amount.unit().minor(room);
+                }
+                Ok(())
+            },
+            ..HONEST
+        },
+    ),
+    Fault::new(
+        "credit that was bought is refused when there are 32 grants",
+        &[],
+        Hooks {
+            post: |request, account| match &request.kind {
+                PostKind::Credit(terms)
+                    if terms.kind == GrantKind::Paid
+                        && account.state.grants.list().len() >= Limits::MAX_GRANTS =>
+                {
+                    Err(LedgerError::invalid("the number of grants", "must be at most 32", 33))
+                }
+                _ => Ok(()),
+            },
+            ..HONEST
+        },
+    ),
+    Fault::new(
+        "grants without number are given",
+        &[],
+        Hooks {
+            sees: |ask, view, _| {
+                if let Ask::Post(request) = ask
+                    && let PostKind::Credit(terms) = &request.kind
+                    && terms.kind != GrantKind::Paid
+                    && view.state.grants.list().len() >= Limits::MAX_GRANTS
+                {
+                    let now = view.now;
+                    view.state.grants.change(|grants| {
+                        if let Some(grant) = grants.last_mut() {
+                            std::sync::Arc::make_mut(&mut grant.origin).ends_at = Some(now);
+                        }
+                    });
+                }
+            },
+            ..HONEST
+        },
+    ),
+    Fault::new(
+        "an unknown account is kept when a request is out of range",
+        &[],
+        Hooks {
+            refuses: |_, error, _, account| {
+                if matches!(error, LedgerError::Invalid { .. }) && account.state.seq == 0 {
+                    account.state.seq = 1;
+                }
+            },
+            ..HONEST
+        },
+    ),
+];

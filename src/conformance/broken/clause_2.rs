@@ -1,0 +1,198 @@
+//! Clause 2 broken: keys that are forgotten, and replays of something else.
+
+use std::time::Duration;
+
+use crate::conformance::broken::Fault;
+use crate::conformance::broken::hooks::{Ask, HONEST, Hooks};
+use crate::error::LedgerError;
+use crate::hold::HoldStatus;
+use crate::ledger::request::CaptureMode;
+
+pub(super) const FAULTS: &[Fault] = &[
+    Fault::new(
+        "the key of a hold is forgotten when it is closed",
+        &[],
+        Hooks {
+            sees: |ask, view, _| {
+                if matches!(ask, Ask::Hold(_)) {
+                    view.hold = view.hold.take().filter(|hold| hold.is_open());
+                }
+            },
+            ..HONEST
+        },
+    ),
+    Fault::new(
+        "the key of a closed hold is kept for an hour",
+        &[],
+        Hooks {
+            sees: |ask, view, _| {
+                let hour = Duration::from_secs(3_600);
+                if matches!(ask, Ask::Hold(_) | Ask::Capture(_) | Ask::Void(_)) {
+                    let now = view.now;
+                    let kept = |end: crate::clock::Timestamp| now < end.saturating_add(hour);
+                    view.hold = view.hold.take().filter(|hold| hold.is_open() || kept(hold.release_at));
+                }
+            },
+            ..HONEST
+        },
+    ),
+    Fault::new(
+        "the keys of charges are forgotten",
+        &[],
+        Hooks { sees: |_, view, _| view.entry = view.entry.take().filter(|it| it.amount >= 0), ..HONEST },
+    ),
+    Fault::new(
+        "a repeated hold is a replay whatever its amount",
+        &[],
+        Hooks {
+            sees: |ask, view, _| {
+                if let (Ask::Hold(request), Some(hold)) = (ask, &mut view.hold) {
+                    (hold.requested, hold.minimum) = (request.amount.minor(), request.minimum.minor());
+                }
+            },
+            ..HONEST
+        },
+    ),
+    Fault::new(
+        "a repeated hold is a replay whatever its content",
+        &[],
+        Hooks {
+            hold: |request, account| {
+                if let Some(hold) = account.holds.get(&request.key) {
+                    request.content = hold.content();
+                }
+                Ok(())
+            },
+            ..HONEST
+        },
+    ),
+    Fault::new(
+        "the amount counts though content was declared",
+        &[],
+        Hooks {
+            hold: |request, account| match account.holds.get(&request.key) {
+                Some(hold) if hold.requested != request.amount.minor() => {
+                    Err(LedgerError::KeyConflict { field: "amount".into() })
+                }
+                _ => Ok(()),
+            },
+            ..HONEST
+        },
+    ),
+    Fault::new(
+        "labels and lifetimes are compared",
+        &[],
+        Hooks {
+            hold: |request, account| match account.holds.get(&request.key) {
+                Some(hold) if hold.labels() != request.labels => {
+                    Err(LedgerError::KeyConflict { field: "labels".into() })
+                }
+                _ => Ok(()),
+            },
+            ..HONEST
+        },
+    ),
+    Fault::new(
+        "a repeated hold is answered as when it was made",
+        &[],
+        Hooks {
+            sees: |ask, view, _| {
+                if let (Ask::Hold(_), Some(hold)) = (ask, &mut view.hold)
+                    && hold.status == HoldStatus::Captured
+                {
+                    (hold.captured, hold.settled, hold.refunded) = (0, 0, 0);
+                }
+            },
+            ..HONEST
+        },
+    ),
+    Fault::new(
+        "a refusal is remembered",
+        &[],
+        Hooks {
+            hold: |request, account| match account.scratch.refused.get(&("hold", request.key.clone())) {
+                Some(error) => Err(error.clone()),
+                None => Ok(()),
+            },
+            refuses: |ask, error, _, account| {
+                if let (Ask::Hold(request), LedgerError::Insufficient(_)) = (ask, &error) {
+                    account.scratch.refused.insert(("hold", request.key.clone()), error.clone());
+                }
+            },
+            ..HONEST
+        },
+    ),
+    Fault::new(
+        "a refused charge is remembered",
+        &[],
+        Hooks {
+            post: |request, account| match account.scratch.refused.get(&("charge", request.key.clone())) {
+                Some(error) => Err(error.clone()),
+                None => Ok(()),
+            },
+            refuses: |ask, error, _, account| {
+                if let (Ask::Post(request), LedgerError::Insufficient(_)) = (ask, &error) {
+                    account.scratch.refused.insert(("charge", request.key.clone()), error.clone());
+                }
+            },
+            ..HONEST
+        },
+    ),
+    Fault::new(
+        "charges and credit share their keys",
+        &[],
+        Hooks {
+            sees: |ask, view, account| {
+                if let (Ask::Post(request), None) = (ask, &view.entry) {
+                    let charge = request.kind.operation() != crate::entry::Operation::Charge;
+                    let seq = account.postings.get(&(charge, request.key.clone()));
+                    view.entry = seq.and_then(|seq| account.entries.get(seq)).cloned();
+                }
+            },
+            ..HONEST
+        },
+    ),
+    Fault::new(
+        "a refund is known by its key and amount, whatever it refunds",
+        &[],
+        Hooks {
+            sees: |ask, view, _| {
+                if let (Ask::Post(request), Some(entry)) = (ask, &mut view.entry)
+                    && let crate::ledger::request::PostKind::Refund { of, .. } = &request.kind
+                    && let Some(detail) = entry.detail.as_mut().map(std::sync::Arc::make_mut)
+                {
+                    detail.of = Some(Box::new(of.clone()));
+                }
+            },
+            ..HONEST
+        },
+    ),
+    Fault::new(
+        "a final capture of another total is a replay",
+        &[],
+        Hooks {
+            capture: |request, account| {
+                if let Some(hold) = account.holds.get(&request.key)
+                    && hold.status == HoldStatus::Captured
+                    && request.mode == CaptureMode::Final
+                {
+                    request.total = hold.unit.minor(hold.settled);
+                }
+                Ok(())
+            },
+            ..HONEST
+        },
+    ),
+    Fault::new(
+        "a replay says that it is fresh",
+        &[],
+        Hooks {
+            answers: |ask, answer, _, _| {
+                if matches!(ask, Ask::Void(_)) {
+                    answer.novelty = crate::account::Novelty::Fresh;
+                }
+            },
+            ..HONEST
+        },
+    ),
+];
