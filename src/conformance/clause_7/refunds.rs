@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use crate::clock::Timestamp;
 use crate::conformance::failed::{Checked, ensure, ensure_eq};
 use crate::conformance::world::credit::{included, label, paid, promo};
 use crate::conformance::world::spend::DAY;
@@ -24,6 +25,8 @@ pub(crate) const CHECKS: &[Check] = clause! { 7:
     bought_credit_that_has_ended_is_revived_for_30_days
     revived_credit_keeps_its_id_and_place
     a_second_refund_finds_revived_credit_as_it_is
+    revived_credit_that_was_used_up_is_there_again_until_its_new_end
+    an_older_charge_gives_back_to_revived_credit_until_its_new_end
     bought_credit_that_ended_with_a_hold_on_it_is_one_when_revived
     given_credit_that_has_ended_is_booked_and_expires_at_once
     a_refund_can_say_for_how_long_ended_credit_revives
@@ -215,6 +218,33 @@ fn a_second_refund_finds_revived_credit_as_it_is(make: Make<'_>) -> Checked {
     world.fresh(|| world.refund_charge("r3", "c", 2))?;
     ensure_eq!(world.grant_of("a")?.ends_at(), Some(until.saturating_add(DAY * 30)));
     ensure_eq!(world.purse()?, "a 2, plain 3");
+    Ok(())
+}
+
+/// Revived, used up by `d`, and it is ten days later.
+#[track_caller]
+fn revived_and_used_up(make: Make<'_>) -> Checked<(World, Timestamp)> {
+    let world = bought_and_ended(make)?;
+    world.fresh(|| world.refund_charge("r1", "c", 4))?;
+    let until = world.now().saturating_add(DAY * 30);
+    world.fresh(|| world.charge("d", 4))?;
+    ensure_eq!((world.draws_of_charge("d")?, world.purse()?), ("a 4 used".to_owned(), "plain 3".to_owned()));
+    world.clock.advance(DAY * 10);
+    Ok((world, until))
+}
+
+fn revived_credit_that_was_used_up_is_there_again_until_its_new_end(make: Make<'_>) -> Checked {
+    let (world, until) = revived_and_used_up(make)?;
+    world.fresh(|| world.refund_charge("r2", "d", 2))?;
+    ensure_eq!((world.purse()?, world.grant_of("a")?.ends_at()), ("a 2, plain 3".to_owned(), Some(until)));
+    Ok(())
+}
+
+/// The charge was made when the grant had its first end. It has had another since, and that has not come.
+fn an_older_charge_gives_back_to_revived_credit_until_its_new_end(make: Make<'_>) -> Checked {
+    let (world, until) = revived_and_used_up(make)?;
+    world.fresh(|| world.refund_charge("r2", "c", 2))?;
+    ensure_eq!((world.purse()?, world.grant_of("a")?.ends_at()), ("a 2, plain 3".to_owned(), Some(until)));
     Ok(())
 }
 

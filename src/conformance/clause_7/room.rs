@@ -21,6 +21,7 @@ pub(crate) const CHECKS: &[Check] = clause! { 7:
     bought_credit_beyond_is_plain_where_there_is_nothing_to_join
     bought_credit_that_joins_has_started
     a_refund_that_brings_credit_back_beyond_joins_too
+    a_refund_that_brings_a_gift_back_beyond_is_not_refused
     a_renewal_has_the_room_of_what_it_ends
 };
 
@@ -210,6 +211,20 @@ fn a_refund_that_brings_credit_back_beyond_joins_too(make: Make<'_>) -> Checked 
     ensure_eq!(world.moved(&entry)?, "plain +2");
     ensure_eq!(world.grants()?.len(), 32);
     ensure!(matches!(refusal(world.refund_charge("r4", "c", 1))?, LedgerError::RefundTooLarge { .. }));
+    Ok(())
+}
+
+/// "The same": it joins, whatever it was.
+fn a_refund_that_brings_a_gift_back_beyond_is_not_refused(make: Make<'_>) -> Checked {
+    let world = World::new(make);
+    let day = |days: u32| world.start_of_day(days);
+    world.credit("gift", &promo().ending_at(day(20)), 5)?;
+    world.charge("c", 5)?;
+    world.credit("day 25", &paid().ending_at(day(25)), 1)?;
+    fill(&world, Limits::MAX_GRANTS)?;
+    let entry = world.fresh(|| world.refund_charge("r", "c", 5))?;
+    ensure_eq!((entry.amount().minor(), world.moved(&entry)?), (5, "day-25 +5".to_owned()));
+    ensure_eq!(world.grants()?.len(), 32);
     Ok(())
 }
 
