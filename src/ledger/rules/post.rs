@@ -160,15 +160,16 @@ impl Change<'_> {
             )
             .into());
         }
+        // Looked at before it is added, so that no sum of a grant can wrap; credit still to start counts as well.
+        if !self.next.has_room_for(if terms.rollover.is_some() { self.signed } else { granted }) {
+            return Err(LedgerError::TooLarge { amount: request.amount }.into());
+        }
         let pending = starts_at.is_some();
         let merged = if granted > 0 { credit::add_grant(&mut self.next, &grant, movements) } else { None };
         // Joined with other credit for want of room, it has started with it.
         let waits = pending && merged.is_some_and(|(_, started)| !started);
         if waits {
             self.signed = 0;
-            if !self.next.has_room_for(0) {
-                return Err(LedgerError::TooLarge { amount: request.amount }.into());
-            }
         }
         let grant = merged.map(|(id, _)| id);
         self.detail.credit = Some(Box::new(Credit { terms: terms.clone(), named, grant }));
