@@ -1,5 +1,7 @@
 //! Clause 2: the same key with the same content is the same request; with other content a conflict that names the field.
 
+mod credit;
+
 use std::time::Duration;
 
 use crate::conformance::failed::{Checked, ensure_eq};
@@ -9,6 +11,8 @@ use crate::conformance::world::{
 use crate::conformance::{Check, clause};
 use crate::entry::{Entry, Operation};
 use crate::hold::HoldStatus;
+
+pub(super) use credit::CHECKS as OF_CREDIT;
 
 pub(super) const CHECKS: &[Check] = clause! { 2:
     a_repeated_hold_is_the_same_hold

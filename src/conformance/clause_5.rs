@@ -1,5 +1,7 @@
 //! Clause 5: lifetimes are durations on the ledger's clock, decided when something is decided, swept or not.
 
+mod credit;
+
 use std::time::Duration;
 
 use crate::account::Applied;
@@ -10,6 +12,8 @@ use crate::conformance::{Check, clause};
 use crate::entry::Entry;
 use crate::error::LedgerError;
 use crate::hold::{HoldStatus, LateCapture};
+
+pub(super) use credit::CHECKS as OF_CREDIT;
 
 pub(super) const CHECKS: &[Check] = clause! { 5:
     expires_exactly_at_release_not_a_microsecond_earlier

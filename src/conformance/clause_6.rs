@@ -1,5 +1,7 @@
 //! Clause 6: what a capture may take, on time and late, above the hold and below; what can be given back.
 
+mod grants;
+
 use std::time::Duration;
 
 use crate::conformance::failed::{Checked, ensure, ensure_eq, fail};
@@ -9,6 +11,8 @@ use crate::entry::{ChargeRef, EntryKind};
 use crate::error::LedgerError;
 use crate::hold::{HoldStatus, LateCapture, OverCapture};
 use crate::receipt::Captured;
+
+pub(super) use grants::CHECKS as WITH_GRANTS;
 
 pub(super) const CHECKS: &[Check] = clause! { 6:
     a_capture_below_frees_the_rest
