@@ -124,3 +124,17 @@ fn each_clause_is_broken_in_more_than_one_way() {
     let names: BTreeSet<_> = faults().map(|(_, fault)| fault.name).collect();
     assert_eq!(names.len(), faults().count(), "each has a name of its own");
 }
+
+#[test]
+fn timing() {
+    let mut all = vec![];
+    for check in crate::conformance::checks().iter().filter(|c| !c.is_large()) {
+        let t = std::time::Instant::now();
+        let r = check.try_run(&|clock: Arc<ManualClock>| Arc::new(RulesLedger::new(clock, &HONEST)) as Arc<dyn Ledger>);
+        if let Err(e) = r { println!("FAIL {e}"); }
+        all.push((t.elapsed(), check.name()));
+    }
+    all.sort();
+    println!("TOTAL {:?} of {}", all.iter().map(|(t, _)| *t).sum::<std::time::Duration>(), all.len());
+    for (t, n) in all.iter().rev().take(40) { println!("{t:?} {n}"); }
+}
