@@ -411,3 +411,6 @@ fn is_over(key: &CounterKey, balance: &Balance) -> bool {
 fn add(sum: &mut i128, amount: i64) {
     *sum = sum.saturating_add(amount.into());
 }
+
+#[cfg(test)]
+mod tests;

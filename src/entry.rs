@@ -61,6 +61,19 @@ pub enum Operation {
     Time,
 }
 
+impl Operation {
+    /// The word for it: `hold`, `charge`, `credit`, `time`.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Hold => "hold",
+            Self::Charge => "charge",
+            Self::Credit => "credit",
+            Self::Time => "time",
+        }
+    }
+}
+
 /// The charge that a refund gives back.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum ChargeRef {
@@ -86,6 +99,7 @@ pub struct Entry {
     pub(crate) kind: EntryKind,
     pub(crate) operation: Operation,
     pub(crate) late: bool,
+    pub(crate) movements: Few<Movement>,
     /// What most entries have not.
     pub(crate) detail: Option<Arc<Detail>>,
 }
@@ -96,7 +110,6 @@ pub(crate) struct Detail {
     pub(crate) of: Option<Box<ChargeRef>>,
     pub(crate) effective_at: Option<Timestamp>,
     pub(crate) credit: Option<Box<Credit>>,
-    pub(crate) movements: Few<Movement>,
     /// For a posted charge that drew on more than plain credit.
     pub(crate) draws: Few<Draw>,
     pub(crate) counted: Vec<Counted>,
@@ -196,7 +209,7 @@ impl Entry {
     /// What it did to grants, each at most once; the rest of its amount it did to plain credit, or to debt.
     #[must_use]
     pub fn movements(&self) -> &[Movement] {
-        self.detail.as_ref().map_or(&[], |detail| &detail.movements)
+        &self.movements
     }
 
     /// For a posted charge: what it drew from which credit; empty if all of it was plain.

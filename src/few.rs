@@ -4,8 +4,9 @@ use std::fmt;
 use std::ops::{Deref, DerefMut};
 
 /// Reads and changes like the slice it is.
-#[derive(Clone)]
+#[derive(Clone, Default)]
 pub(crate) enum Few<T> {
+    #[default]
     None,
     One([T; 1]),
     Many(Vec<T>),
@@ -37,12 +38,6 @@ impl<T> Few<T> {
             Self::Many(values) => (None, values),
         };
         one.into_iter().chain(many)
-    }
-}
-
-impl<T> Default for Few<T> {
-    fn default() -> Self {
-        Self::None
     }
 }
 

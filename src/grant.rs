@@ -433,10 +433,15 @@ impl Movement {
 
 /// Adds to what an entry did to a grant.
 pub(crate) fn move_by(movements: &mut Few<Movement>, grant: u64, unit: Unit, amount: i64) {
+    if amount == 0 {
+        return;
+    }
     if let Some(known) = movements.iter_mut().find(|known| known.grant == grant) {
         known.amount = known.amount.saturating_add(amount);
+        if known.amount == 0 {
+            movements.retain(|movement| movement.grant != grant);
+        }
     } else {
         movements.push(Movement { grant, unit, amount });
     }
-    movements.retain(|movement| movement.amount != 0);
 }

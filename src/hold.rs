@@ -85,16 +85,10 @@ pub struct HoldState {
     pub(crate) rev: u32,
     pub(crate) status: HoldStatus,
     pub(crate) late: bool,
-    /// What it drew on and what counts it; nothing for a hold on plain credit that nobody counts.
-    pub(crate) parts: Option<Arc<Parts>>,
-}
-
-/// What a hold is made of.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Parts {
-    /// In the order in which it drew; empty if all of it is plain credit.
+    /// What it drew on, in the order in which it did; nothing if all of it is plain credit.
     pub(crate) draws: Few<Draw>,
-    pub(crate) counted: Vec<Counted>,
+    /// What counts it.
+    pub(crate) counted: Option<Arc<Vec<Counted>>>,
 }
 
 impl HoldState {
@@ -191,13 +185,13 @@ impl HoldState {
     /// What it drew from which credit, in the order in which it did; empty if all of it is plain credit.
     #[must_use]
     pub fn draws(&self) -> &[Draw] {
-        self.parts.as_ref().map_or(&[], |parts| &parts.draws)
+        &self.draws
     }
 
     /// The counters that count it, and with what.
     #[must_use]
     pub fn counted(&self) -> &[Counted] {
-        self.parts.as_ref().map_or(&[], |parts| &parts.counted)
+        self.counted.as_ref().map_or(&[], |counted| counted)
     }
 
     pub(crate) fn is_open(&self) -> bool {

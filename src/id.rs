@@ -130,6 +130,14 @@ impl ScopeId {
     pub(crate) fn courtesy(label: &Label) -> Self {
         Self(ShortText::new(&format!("courtesy {label}")))
     }
+
+    /// Reads a scope that was stored: one of a host's, or that of a courtesy.
+    pub(crate) fn stored(text: &str) -> Result<Self, IdError> {
+        match text.strip_prefix("courtesy ") {
+            Some(label) => Label::new(label).map(|label| Self::courtesy(&label)),
+            None => Self::new(text),
+        }
+    }
 }
 
 /// The name of a grant or a cap as people read it: "Spring campaign", "Daily budget of the test key". 1 to 64

@@ -41,7 +41,9 @@
 //!
 //! * [`Guard`] is what a service calls: [`quote`](Guard::quote), [`hold`](Guard::hold), [`charge`](Guard::charge). It
 //!   works by a [`Policy`] and a [`PriceBook`] of [`Tariff`]s, and gives a [`Hold`] or an [`Error`].
-//! * [`Ledger`] is the contract of what keeps balances, with its numbered clauses; [`LedgerExt`] has shorthands.
+//! * [`Ledger`] is the contract of what keeps balances, with its numbered clauses; [`LedgerExt`] has shorthands. The
+//!   [`manual`] states each clause in full, and [`verify`] proves an account's books.
+//! * [`GrantTerms`] are the terms of credit, [`Cap`]s what may be spent under a scope in a [`Period`].
 //! * [`MemoryLedger`] is the one there is. Feature `conformance` is the contract as a suite of tests, for a ledger of
 //!   your own.
 //! * [`Renderer`] turns an [`Error`] into the body a [`Shape`] documents; [`Recognized`] reads such a body again.
@@ -85,6 +87,7 @@ pub mod conformance;
 mod content;
 mod entry;
 mod error;
+pub mod export;
 mod few;
 mod grant;
 mod guard;
@@ -101,6 +104,7 @@ mod price;
 mod receipt;
 mod refusal;
 mod render;
+mod spending;
 pub mod testing;
 mod text;
 mod usage;
@@ -136,6 +140,7 @@ pub use price::{LitellmImport, PriceBook, PriceError, Rate, Rounding, Tariff, Un
 pub use receipt::{Captured, Receipt};
 pub use refusal::{InsufficientBalance, Refusal, RefusalKind};
 pub use render::{Recognized, RenderSettingError, Rendered, Renderer, Shape};
+pub use spending::{Bin, Spending, SpendingError, SpendingRow, Spent};
 pub use usage::{Quantity, QuantityName, Usage, UsageError};
 
 /// The README's example compiles and runs.

@@ -1,4 +1,8 @@
-//! Text that came from outside, made fit to stand in a message.
+//! Text that came from outside, made fit to stand in a message; values as text.
+
+use std::borrow::Cow;
+use std::fmt;
+use std::str::FromStr;
 
 /// The longest piece of foreign text that a message quotes, in characters.
 const QUOTED_CHARS: usize = 64;
@@ -35,6 +39,24 @@ macro_rules! serde_as_text {
     )*};
 }
 pub(crate) use serde_as_text;
+
+/// A value that is text in serde: numbers above all, of which some readers lose digits.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct AsText<T>(pub(crate) T);
+
+impl<T: fmt::Display> serde::Serialize for AsText<T> {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(&self.0)
+    }
+}
+
+impl<'de, T: FromStr<Err: fmt::Display>> serde::Deserialize<'de> for AsText<T> {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = Cow::<'de, str>::deserialize(deserializer)?;
+        let wrong = |error| serde::de::Error::custom(format_args!("{}: {error}", quoted(&text)));
+        text.parse().map(Self).map_err(wrong)
+    }
+}
 
 #[cfg(test)]
 mod tests {

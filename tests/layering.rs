@@ -25,6 +25,8 @@ fn allowed(part: &str) -> Vec<&'static str> {
         "ledger::rules" => vec!["error", "ledger::request"],
         "ledger::memory" => contract_and(&["error", "ledger::rules"]),
         "price" => vec![],
+        "export" => vec![],
+        "spending" => vec!["ledger::request", "ledger::reply"],
         "policy" => vec!["error"],
         "refusal" => vec!["error"],
         "messages" => vec!["error", "refusal"],
@@ -40,8 +42,11 @@ fn allowed(part: &str) -> Vec<&'static str> {
 }
 
 /// Crates that only some parts may use.
-const CRATES: &[(&str, &[&str])] =
-    &[("http", &["render"]), ("rust_decimal", &["amount", "price"]), ("serde_json", &["price", "render"])];
+const CRATES: &[(&str, &[&str])] = &[
+    ("http", &["render"]),
+    ("rust_decimal", &["amount", "price"]),
+    ("serde_json", &["export", "price", "render"]),
+];
 
 fn parts() -> Vec<&'static str> {
     let named = [
@@ -53,6 +58,8 @@ fn parts() -> Vec<&'static str> {
         "ledger::rules",
         "ledger::memory",
         "price",
+        "export",
+        "spending",
         "policy",
         "refusal",
         "messages",

@@ -4,8 +4,9 @@ use std::sync::Arc;
 
 use billing_guard::{
     AccountId, Amount, Applied, Balance, CaptureMode, CaptureRequest, Captured, ChargeRef, Entry, EntryKind,
-    FindRequest, Found, HoldState, HoldStatus, HoldsRequest, IdempotencyKey, Ledger, LedgerError, LedgerExt,
-    ManualClock, MemoryLedger, MemorySettings, Order, ResizeRequest, StatementRequest, Unit, wait,
+    FindRequest, Found, GrantTerms, HoldState, HoldStatus, HoldsRequest, IdempotencyKey, Ledger, LedgerError,
+    LedgerExt, ManualClock, MemoryLedger, MemorySettings, Order, OverCapture, ResizeRequest,
+    StatementRequest, Unit, verify, wait,
 };
 
 const MAX: i64 = i64::MAX;
@@ -271,4 +272,28 @@ fn settings_out_of_range_are_brought_into_it() {
         assert_eq!((balance.posted().minor(), balance.held().minor(), balance.seq()), (0, 0, 4));
         assert!(world.knows_entry("c"), "at least one entry is kept");
     }
+}
+
+#[test]
+fn a_capture_without_an_entry_moves_nothing_between_grants_and_debt() {
+    let world = World::new(MemorySettings::new());
+    let welcome = GrantTerms::promotional();
+    wait(world.0.grant(&account(), key("welcome"), welcome, money(51))).unwrap();
+    world.hold("first", 48).unwrap();
+    world.hold("second", 3).unwrap();
+    // It runs into debt, while all of the grant is held.
+    let beyond = CaptureRequest::new(account(), key("second"), money(31))
+        .with_over(OverCapture::Debt)
+        .with_debt_limit(money(28));
+    wait(world.0.capture(beyond)).unwrap();
+    // The grant comes free, and no entry says that it paid for anything.
+    world.capture("first", 0).unwrap();
+    let audit = wait(verify(&world.0, &account(), usd())).unwrap();
+    assert!(audit.is_clean(), "{:?}", audit.discrepancies());
+    assert_eq!(audit.balance().grants()[0].remaining(), money(48));
+    // The next entry does.
+    world.charge("third", 1).unwrap();
+    let audit = wait(verify(&world.0, &account(), usd())).unwrap();
+    assert!(audit.is_clean(), "{:?}", audit.discrepancies());
+    assert_eq!(audit.balance().grants()[0].remaining(), money(19));
 }

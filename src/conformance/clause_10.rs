@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use crate::conformance::failed::{Checked, ensure, ensure_eq, fail};
+use crate::conformance::world::credit::{paid, promo};
 use crate::conformance::world::{DEFAULT_RELEASE, Make, World, given, refusal};
 use crate::conformance::{Check, clause};
 use crate::error::LedgerError;
@@ -14,6 +15,12 @@ pub(super) const CHECKS: &[Check] = clause! { 10:
     a_threshold_is_crossed_once
     open_holds_are_listed_by_release_then_key
     rev_rises_by_one_with_each_change_of_a_hold
+    starts_and_ends_of_credit_have_numbers_too
+    each_posting_of_credit_is_one_change
+    what_comes_free_of_ended_credit_is_there_between_two_changes
+    a_sweep_says_how_many_starts_and_ends_it_booked
+    a_sweep_of_starts_and_ends_is_bounded
+    a_refusal_by_a_cap_takes_no_number
 };
 
 fn each_change_has_the_next_number(make: Make<'_>) -> Checked {
@@ -159,5 +166,141 @@ fn rev_rises_by_one_with_each_change_of_a_hold(make: Make<'_>) -> Checked {
     ensure_eq!(rev()?, first + 4, "its release is a change");
     world.capture("a", 6)?;
     ensure_eq!(rev()?, first + 5);
+    Ok(())
+}
+
+fn starts_and_ends_of_credit_have_numbers_too(make: Make<'_>) -> Checked {
+    let world = World::new(make);
+    world.credit("a", &promo().starting_at(world.in_seconds(60)).ending_at(world.in_seconds(120)), 10)?;
+    ensure_eq!(world.seq()?, 1);
+    world.pass(60);
+    ensure_eq!(world.charge("c", 1)?.seq(), 3);
+    world.pass(60);
+    // In a refusal as well, where they may be all that happened.
+    match refusal(world.charge("d", 1))? {
+        LedgerError::Insufficient(short) => {
+            ensure_eq!((short.seq(), short.available().minor()), (4, 0));
+        }
+        other => fail!("another answer was expected: {other:?}"),
+    }
+    // A read and a replay carry them.
+    world.credit("b", &promo().ending_at(world.in_seconds(60)), 10)?;
+    world.pass(60);
+    ensure_eq!(world.page(world.statement_request())?.seq(), 6);
+    ensure_eq!(world.charge("c", 1)?.seq(), 6);
+    let numbers: Vec<_> = world.statement()?.iter().map(crate::entry::Entry::seq).collect();
+    ensure_eq!(numbers, [1, 2, 3, 4, 5, 6]);
+    Ok(())
+}
+
+fn each_posting_of_credit_is_one_change(make: Make<'_>) -> Checked {
+    let world = World::new(make);
+    let terms = promo().ending_at(world.in_seconds(600));
+    ensure_eq!(world.credit("a", &terms, 10)?.seq(), 1);
+    // One that merges, one that pays a debt, one that starts later.
+    ensure_eq!(world.credit("b", &terms, 10)?.seq(), 2);
+    world.adjust("back", -30)?;
+    ensure_eq!(world.credit("c", &paid().with_priority(3), 15)?.seq(), 4);
+    ensure_eq!(world.credit("d", &promo().starting_at(world.in_seconds(60)), 5)?.seq(), 5);
+    ensure_eq!((world.seq()?, world.purse()?), (5, "c 5, d 5 (later), plain 0".to_owned()));
+    Ok(())
+}
+
+/// "Just after its change": the expiry right after it is a change of its own.
+fn what_comes_free_of_ended_credit_is_there_between_two_changes(make: Make<'_>) -> Checked {
+    let ways: [fn(&World) -> Checked<(u64, i64, i64)>; 3] = [
+        |world| {
+            let applied = world.void("h")?;
+            Ok((applied.seq(), applied.available_before().minor(), applied.available_after().minor()))
+        },
+        |world| {
+            let applied = world.capture("h", 0)?;
+            Ok((applied.seq(), applied.available_before().minor(), applied.available_after().minor()))
+        },
+        |world| {
+            let applied = world.resize_now("h", 0)?;
+            Ok((applied.seq(), applied.available_before().minor(), applied.available_after().minor()))
+        },
+    ];
+    for (index, change) in ways.iter().enumerate() {
+        let world = World::funded(make, 3)?;
+        world.credit("a", &promo().ending_at(world.in_seconds(60)), 6)?;
+        world.hold_with(world.long_hold("h", 6))?;
+        world.pass(60);
+        let seq = world.seq()?;
+        ensure_eq!(change(&world)?, (seq + 1, 3, 9), "{index}");
+        let entry = world.last_entry()?;
+        ensure_eq!((entry.seq(), entry.amount().minor(), world.available()?), (seq + 2, -6, 3), "{index}");
+    }
+    Ok(())
+}
+
+fn a_sweep_says_how_many_starts_and_ends_it_booked(make: Make<'_>) -> Checked {
+    let world = World::funded(make, 10)?;
+    ensure_eq!(world.sweep()?.booked(), 0);
+    world.credit("a", &promo().starting_at(world.in_seconds(60)), 10)?;
+    world.credit("b", &promo().ending_at(world.in_seconds(60)), 10)?;
+    world.credit("c", &promo().with_priority(200).ending_at(world.in_seconds(120)), 10)?;
+    let other = world.beside("other", world.usd);
+    other.credit("a", &paid().ending_at(world.in_seconds(60)), 10)?;
+    // Nobody looks at the accounts in between.
+    world.pass(60);
+    let swept = world.sweep()?;
+    ensure_eq!((swept.booked(), swept.released(), swept.has_more()), (3, 0, false));
+    ensure_eq!(world.sweep()?.booked(), 0);
+    ensure_eq!((world.seq()?, other.seq()?), (6, 2));
+    world.hold("h", 1)?;
+    world.pass(3_600);
+    let swept = world.sweep()?;
+    ensure_eq!((swept.booked(), swept.released()), (1, 1));
+    // What a read or decision came to first is not booked again.
+    world.credit("d", &promo().ending_at(world.in_seconds(60)), 10)?;
+    world.pass(60);
+    world.balance()?;
+    ensure_eq!(world.available()?, 20);
+    world.sweep()?;
+    ensure_eq!((world.sweep()?.booked(), world.seq()?), (0, 11));
+    Ok(())
+}
+
+fn a_sweep_of_starts_and_ends_is_bounded(make: Make<'_>) -> Checked {
+    let world = World::new(make);
+    for index in 0..5_u8 {
+        let terms = promo().starting_at(world.in_seconds(60)).ending_at(world.in_seconds(90));
+        world.credit(&format!("g{index}"), &terms.with_priority(index), 10)?;
+        let other = world.beside(&format!("acct-{index}"), world.usd);
+        other.credit("a", &promo().ending_at(world.in_seconds(60)), 10)?;
+    }
+    world.pass(3_600);
+    let (mut booked, mut sweeps) = (0, 0);
+    loop {
+        let swept = world.sweep_at_most(4)?;
+        ensure!(swept.booked() <= 4, "{swept:?}");
+        booked += swept.booked();
+        sweeps += 1;
+        if !swept.has_more() {
+            break;
+        }
+        ensure!(sweeps < 20, "sweeps without end");
+    }
+    ensure_eq!(booked, 15);
+    ensure_eq!((world.seq()?, world.available()?), (15, 0));
+    world.check_sums()?;
+    Ok(())
+}
+
+fn a_refusal_by_a_cap_takes_no_number(make: Make<'_>) -> Checked {
+    let world = World::funded(make, 100)?;
+    let cap = world.a_day("a", 10);
+    ensure_eq!(world.charge_under("c", 10, &cap)?.seq(), 2);
+    ensure_eq!(world.capped(|| world.charge_under("d", 1, &cap))?.seq(), 2);
+    ensure_eq!(world.charge("d", 1)?.seq(), 3);
+    // What became due before it is in it.
+    world.credit("a", &promo().ending_at(world.in_seconds(60)), 10)?;
+    world.pass(60);
+    match refusal(world.charge_under("e", 1, &cap))? {
+        LedgerError::CapReached(reached) => ensure_eq!((reached.seq(), reached.as_of()), (5, world.now())),
+        other => fail!("another answer was expected: {other:?}"),
+    }
     Ok(())
 }

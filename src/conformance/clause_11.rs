@@ -1,6 +1,7 @@
 //! Clause 11: each stated limit on both sides, and what a refusal leaves behind.
 
 mod amounts;
+mod credit;
 
 use std::fmt;
 use std::time::Duration;
@@ -17,6 +18,7 @@ use crate::ledger::request::{CaptureRequest, HoldRequest, Order, PostRequest};
 use crate::limits::Limits;
 
 pub(super) use amounts::CHECKS as OF_AMOUNTS;
+pub(super) use credit::CHECKS as OF_CREDIT;
 
 pub(super) const CHECKS: &[Check] = clause! { 11:
     a_lifetime_is_1_ms_to_30_days

@@ -244,9 +244,10 @@ fn late_if_available(make: Make<'_>) -> Checked {
         ensure!(hold.is_late());
         ensure_eq!((hold.captured().minor(), hold.uncollected().minor()), (charged, uncollected));
         world.replayed(|| tardy(&world, "a", 10, LateCapture::IfAvailable, 50))?;
-        if charged > 0 {
-            ensure!(world.last_entry()?.is_late());
-        }
+        // Recorded where the charge would have been, even if nothing could be charged.
+        let entry = world.last_entry()?;
+        ensure!(entry.is_late());
+        ensure_eq!((entry.amount().minor(), entry.uncollected().minor()), (-charged, uncollected));
     }
     Ok(())
 }

@@ -1,8 +1,10 @@
 //! Clause 8: spend caps, and the counters they are checked by.
 
+mod calendars;
 mod kept;
 mod periods;
 mod refusals;
+mod rolling;
 mod threads;
 
 use crate::cap::Cap;
@@ -13,9 +15,11 @@ use crate::conformance::{Check, clause};
 use crate::hold::{LateCapture, OverCapture};
 use crate::period::Period;
 
+pub(super) use calendars::CHECKS as CALENDARS;
 pub(super) use kept::CHECKS as KEPT;
 pub(super) use periods::CHECKS as PERIODS;
 pub(super) use refusals::CHECKS as REFUSALS;
+pub(super) use rolling::CHECKS as ROLLING;
 pub(super) use threads::CHECKS as THREADS;
 
 pub(super) const CHECKS: &[Check] = clause! { 8:

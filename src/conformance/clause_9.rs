@@ -1,5 +1,7 @@
 //! Clause 9: the sums, debt, and what entries and statements say.
 
+mod histories;
+
 use std::time::Duration;
 
 use crate::conformance::failed::{Checked, ensure, ensure_eq};
@@ -8,6 +10,8 @@ use crate::conformance::{Check, clause};
 use crate::entry::{Entry, EntryKind, Operation};
 use crate::error::ShortReason;
 use crate::ledger::request::Order;
+
+pub(super) use histories::CHECKS as HISTORIES;
 
 pub(super) const CHECKS: &[Check] = clause! { 9:
     the_sums_hold_after_every_kind_of_change

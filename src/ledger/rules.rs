@@ -22,7 +22,8 @@ use crate::clock::Timestamp;
 use crate::content::{Content, Declared};
 use crate::entry::{Detail, Entry, EntryKind, Operation};
 use crate::error::{LedgerError, Shortfall};
-use crate::grant::Grants;
+use crate::few::Few;
+use crate::grant::{Grants, Movement};
 use crate::hold::HoldState;
 use crate::id::IdempotencyKey;
 
@@ -158,11 +159,11 @@ impl AccountState {
     /// The next entry of the account, whose totals have moved already.
     fn entry(
         &mut self,
-        key: IdempotencyKey,
-        declared: Declared,
+        (key, declared): (IdempotencyKey, Declared),
         kind: EntryKind,
         operation: Operation,
         amount: i64,
+        movements: Few<Movement>,
         detail: Detail,
     ) -> Entry {
         Entry {
@@ -178,6 +179,7 @@ impl AccountState {
             kind,
             operation,
             late: false,
+            movements,
             detail: detail.kept(),
         }
     }

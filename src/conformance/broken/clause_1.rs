@@ -1,8 +1,8 @@
 //! Clause 1 broken: money that is promised twice.
 
+use crate::conformance::broken::Fault;
 use crate::conformance::broken::hooks::{Ask, HONEST, Hooks};
 use crate::conformance::broken::ledger::Account;
-use crate::conformance::broken::Fault;
 use crate::ledger::request::{HoldRequest, PostKind, PostRequest};
 
 pub(super) const FAULTS: &[Fault] = &[
@@ -32,11 +32,7 @@ pub(super) const FAULTS: &[Fault] = &[
             ..HONEST
         },
     ),
-    Fault::new(
-        "the balance is read, let go of, and stored",
-        &[],
-        Hooks { lets_go: true, ..HONEST },
-    ),
+    Fault::new("the balance is read, let go of, and stored", &[], Hooks { lets_go: true, ..HONEST }),
     Fault::new(
         "a hold that may be less is less than its minimum",
         &[],
@@ -82,16 +78,8 @@ pub(super) const FAULTS: &[Fault] = &[
             ..HONEST
         },
     ),
-    Fault::new(
-        "an unknown account is kept when it is refused",
-        &[],
-        Hooks { keeps_refused: true, ..HONEST },
-    ),
-    Fault::new(
-        "rows of different accounts lie together",
-        &[],
-        Hooks { one_for_all: true, ..HONEST },
-    ),
+    Fault::new("an unknown account is kept when it is refused", &[], Hooks { keeps_refused: true, ..HONEST }),
+    Fault::new("rows of different accounts lie together", &[], Hooks { one_for_all: true, ..HONEST }),
     Fault::new(
         "work that costs nothing needs a balance",
         &[],
@@ -107,7 +95,10 @@ pub(super) const FAULTS: &[Fault] = &[
 ];
 
 #[expect(clippy::unnecessary_wraps, reason = "a hook")]
-fn take_hold_for_own(request: &mut HoldRequest, account: &mut Account) -> Result<(), crate::error::LedgerError> {
+fn take_hold_for_own(
+    request: &mut HoldRequest,
+    account: &mut Account,
+) -> Result<(), crate::error::LedgerError> {
     let own = |amount: crate::amount::Amount| account.state.unit.minor(amount.minor());
     (request.amount, request.minimum) = (own(request.amount), own(request.minimum));
     request.debt_limit = own(request.debt_limit);
@@ -115,7 +106,10 @@ fn take_hold_for_own(request: &mut HoldRequest, account: &mut Account) -> Result
 }
 
 #[expect(clippy::unnecessary_wraps, reason = "a hook")]
-fn take_posting_for_own(request: &mut PostRequest, account: &mut Account) -> Result<(), crate::error::LedgerError> {
+fn take_posting_for_own(
+    request: &mut PostRequest,
+    account: &mut Account,
+) -> Result<(), crate::error::LedgerError> {
     let own = |amount: crate::amount::Amount| account.state.unit.minor(amount.minor());
     (request.amount, request.debt_limit) = (own(request.amount), own(request.debt_limit));
     Ok(())

@@ -130,7 +130,9 @@ pub(super) const FAULTS: &[Fault] = &[
         &[],
         Hooks {
             due_at: |hold| hold.release_at,
-            shows_holds: |page, _, _| page.holds.sort_by_key(|hold| (hold.opened_at, hold.rev, hold.release_at)),
+            shows_holds: |page, _, _| {
+                page.holds.sort_by_key(|hold| (hold.opened_at, hold.rev, hold.release_at))
+            },
             ..HONEST
         },
     ),

@@ -141,7 +141,11 @@ pub(super) const FAULTS: &[Fault] = &[
                 if let Ask::Post(request) = ask
                     && view.state.posted.checked_add(request.amount.minor()).is_none()
                 {
-                    view.state.posted = view.state.posted.wrapping_add(request.amount.minor()).saturating_sub(request.amount.minor());
+                    view.state.posted = view
+                        .state
+                        .posted
+                        .wrapping_add(request.amount.minor())
+                        .saturating_sub(request.amount.minor());
                 }
             },
             ..HONEST
@@ -209,7 +213,8 @@ pub(super) const FAULTS: &[Fault] = &[
         Hooks {
             post: |request, account| match &request.kind {
                 PostKind::Credit(terms)
-                    if terms.kind == GrantKind::Paid && account.state.grants.list().len() >= Limits::MAX_GRANTS =>
+                    if terms.kind == GrantKind::Paid
+                        && account.state.grants.list().len() >= Limits::MAX_GRANTS =>
                 {
                     Err(LedgerError::invalid("the number of grants", "must be at most 32", 33))
                 }

@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use crate::conformance::broken::hooks::{Ask, HONEST, Hooks};
 use crate::conformance::broken::Fault;
+use crate::conformance::broken::hooks::{Ask, HONEST, Hooks};
 use crate::error::LedgerError;
 use crate::hold::HoldStatus;
 use crate::ledger::request::CaptureMode;
@@ -110,11 +110,9 @@ pub(super) const FAULTS: &[Fault] = &[
         "a refusal is remembered",
         &[],
         Hooks {
-            hold: |request, account| {
-                match account.scratch.refused.get(&("hold", request.key.clone())) {
-                    Some(error) => Err(error.clone()),
-                    None => Ok(()),
-                }
+            hold: |request, account| match account.scratch.refused.get(&("hold", request.key.clone())) {
+                Some(error) => Err(error.clone()),
+                None => Ok(()),
             },
             refuses: |ask, error, _, account| {
                 if let (Ask::Hold(request), LedgerError::Insufficient(_)) = (ask, &error) {

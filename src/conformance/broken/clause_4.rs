@@ -1,7 +1,7 @@
 //! Clause 4 broken: refusals without proof, and answers that are taken for others.
 
-use crate::conformance::broken::hooks::{Ask, HONEST, Hooks};
 use crate::conformance::broken::Fault;
+use crate::conformance::broken::hooks::{Ask, HONEST, Hooks};
 use crate::error::LedgerError;
 use crate::ledger::reply::Found;
 
@@ -11,7 +11,8 @@ pub(super) const FAULTS: &[Fault] = &[
         &[],
         Hooks {
             refuses: |_, error, view, _| {
-                if matches!(error, LedgerError::Insufficient(short) if short.debt_limit > 0 && view.hold.is_none()) {
+                if matches!(error, LedgerError::Insufficient(short) if short.debt_limit > 0 && view.hold.is_none())
+                {
                     *error = LedgerError::invalid("the amount", "must be available", "");
                 }
             },
@@ -62,7 +63,10 @@ pub(super) const FAULTS: &[Fault] = &[
         &[],
         Hooks {
             refuses: |ask, error, _, account| {
-                if matches!(ask, Ask::Void(_)) && *error == LedgerError::UnknownHold && account.state.held == 0 {
+                if matches!(ask, Ask::Void(_))
+                    && *error == LedgerError::UnknownHold
+                    && account.state.held == 0
+                {
                     *error = LedgerError::KeyConflict { field: "key".into() };
                 }
             },
@@ -92,7 +96,9 @@ pub(super) const FAULTS: &[Fault] = &[
             },
             finds: |found, request, account| {
                 let refused = account.scratch.refused.contains_key(&("charge", request.key.clone()));
-                if let (Found::NotApplied, true, Some(entry)) = (&found, refused, account.entries.values().next()) {
+                if let (Found::NotApplied, true, Some(entry)) =
+                    (&found, refused, account.entries.values().next())
+                {
                     *found = Found::Entry(Box::new(entry.clone()));
                 }
             },

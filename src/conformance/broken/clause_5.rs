@@ -2,10 +2,10 @@
 
 use std::time::Duration;
 
+use crate::clock::Timestamp;
 use crate::conformance::broken::Fault;
 use crate::conformance::broken::hooks::{Ask, Due, HONEST, Hooks, Occasion, View};
 use crate::conformance::broken::ledger::Account;
-use crate::clock::Timestamp;
 use crate::hold::{HoldState, HoldStatus};
 use crate::ledger::rules::Changes;
 
@@ -41,10 +41,7 @@ pub(super) const FAULTS: &[Fault] = &[
     Fault::new(
         "expired holds are released only where the answer would be no",
         &[],
-        Hooks {
-            books: |occasion, due| due == Due::Turn || occasion != Occasion::Decision,
-            ..HONEST
-        },
+        Hooks { books: |occasion, due| due == Due::Turn || occasion != Occasion::Decision, ..HONEST },
     ),
     Fault::new(
         "a hold that expires gives its money back twice",
@@ -146,10 +143,7 @@ pub(super) const FAULTS: &[Fault] = &[
     Fault::new(
         "the account's time runs back with the clock",
         &[],
-        Hooks {
-            sees: |_, view, _| view.state.time = Timestamp::from_micros(i64::MIN),
-            ..HONEST
-        },
+        Hooks { sees: |_, view, _| view.state.time = Timestamp::from_micros(i64::MIN), ..HONEST },
     ),
     Fault::new(
         "a hold that lasts longer is due when it was before",

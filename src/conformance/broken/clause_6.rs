@@ -12,7 +12,10 @@ pub(super) const FAULTS: &[Fault] = &[
         Hooks {
             capture: |request, account| {
                 let own = account.holds.get(&request.key).map_or(0, |hold| hold.reserve());
-                if request.over != OverCapture::Reject && !request.debt_limit.is_negative() && account.state.held > own {
+                if request.over != OverCapture::Reject
+                    && !request.debt_limit.is_negative()
+                    && account.state.held > own
+                {
                     request.over = OverCapture::Debt;
                     let others = account.state.held - own;
                     request.debt_limit = request.debt_limit.unit().minor(request.debt_limit.minor() + others);
@@ -226,7 +229,8 @@ pub(super) const FAULTS: &[Fault] = &[
         Hooks {
             refuses: |ask, _, view, account| {
                 if let (Ask::Resize(request), Some(hold)) = (ask, &view.hold)
-                    && let (Some(lifetime), Some(stored)) = (request.lifetime, account.holds.get_mut(&hold.key))
+                    && let (Some(lifetime), Some(stored)) =
+                        (request.lifetime, account.holds.get_mut(&hold.key))
                 {
                     stored.ends_at = view.now.saturating_add(lifetime);
                 }
@@ -281,7 +285,10 @@ pub(super) const FAULTS: &[Fault] = &[
         Hooks {
             sees: |ask, view, account| {
                 if let Ask::Post(request) = ask
-                    && let crate::ledger::request::PostKind::Refund { of: crate::entry::ChargeRef::Charge(key), .. } = &request.kind
+                    && let crate::ledger::request::PostKind::Refund {
+                        of: crate::entry::ChargeRef::Charge(key),
+                        ..
+                    } = &request.kind
                     && view.charge.is_none()
                 {
                     view.charge = account.posting(crate::entry::Operation::Credit, key).cloned();

@@ -142,9 +142,9 @@ pub(super) const FAULTS: &[Fault] = &[
         Hooks {
             stores: |ask, changes, view, _| {
                 if is_refund(ask)
-                    && let Some(detail) = entry_detail(changes)
+                    && let Some(entry) = &mut changes.entry
                 {
-                    detail.movements = Few::None;
+                    entry.movements = Few::None;
                     changes.account.grants = view.state.grants.clone();
                 }
             },
@@ -227,7 +227,8 @@ pub(super) const FAULTS: &[Fault] = &[
         &[],
         Hooks {
             stores: |ask, changes, view, account| {
-                if let (Ask::Turn, Some(grant)) = (ask, changes.entry.as_ref().and_then(|entry| entry.grant()))
+                if let (Ask::Turn, Some(grant)) =
+                    (ask, changes.entry.as_ref().and_then(|entry| entry.grant()))
                     && account.scratch.seen.insert(grant)
                 {
                     changes.account.grants = view.state.grants.clone();
@@ -297,7 +298,9 @@ pub(super) const FAULTS: &[Fault] = &[
         Hooks {
             sees: |ask, view, _| {
                 if matches!(ask, Ask::Post(_)) {
-                    retell(&mut view.state.grants, |origin| origin.label = Some("apart".parse().expect("a label")));
+                    retell(&mut view.state.grants, |origin| {
+                        origin.label = Some("apart".parse().expect("a label"))
+                    });
                 }
             },
             stores: truthfully,
@@ -388,7 +391,7 @@ fn is_refund(ask: Ask<'_>) -> bool {
 }
 
 fn draws_of(hold: &mut HoldState) -> Option<&mut [Draw]> {
-    hold.parts.as_mut().map(|parts| &mut *Arc::make_mut(parts).draws)
+    (!hold.draws.is_empty()).then_some(&mut *hold.draws)
 }
 
 fn entry_detail(changes: &mut Changes) -> Option<&mut Detail> {

@@ -8,7 +8,6 @@ use crate::conformance::broken::hooks::{Ask, HONEST, Hooks, View};
 use crate::conformance::broken::ledger::Account;
 use crate::entry::ChargeRef;
 use crate::error::{CapReached, LedgerError, Shortfall};
-use crate::hold::Parts;
 use crate::ledger::request::PostKind;
 use crate::ledger::rules::Changes;
 
@@ -68,7 +67,8 @@ pub(super) const FAULTS: &[Fault] = &[
             },
             stores: |ask, changes, view, account| {
                 count_on(ask, changes, view, account);
-                account.scratch.before = Some((account.state.clone(), account.counters.values().cloned().collect()));
+                account.scratch.before =
+                    Some((account.state.clone(), account.counters.values().cloned().collect()));
             },
             ..HONEST
         },
@@ -146,10 +146,14 @@ pub(super) const FAULTS: &[Fault] = &[
                 Ok(())
             },
             capture: |request, account| {
-                let beyond = account.holds.get(&request.key).map_or(0, |hold| request.total.minor() - hold.total);
+                let beyond =
+                    account.holds.get(&request.key).map_or(0, |hold| request.total.minor() - hold.total);
                 for cap in account.scratch.caps.get(&request.key).iter().flat_map(|caps| caps.iter()) {
-                    let of_cap = |counter: &&Counter| counter.key.scope == cap.scope && counter.key.period == cap.period;
-                    let spent: i64 = account.counters.values().filter(of_cap).map(|it| it.held + it.used).sum();
+                    let of_cap = |counter: &&Counter| {
+                        counter.key.scope == cap.scope && counter.key.period == cap.period
+                    };
+                    let spent: i64 =
+                        account.counters.values().filter(of_cap).map(|it| it.held + it.used).sum();
                     if let Some(limit) = cap.limit
                         && beyond > 0
                         && spent + beyond > limit.minor()
@@ -188,9 +192,7 @@ pub(super) const FAULTS: &[Fault] = &[
                     && hold.total > known.total
                 {
                     changes.counters.clear();
-                    if let Some(parts) = hold.parts.as_mut().map(Arc::make_mut) {
-                        parts.counted = known.counted().to_vec();
-                    }
+                    hold.counted.clone_from(&known.counted);
                 }
             },
             ..HONEST
@@ -206,7 +208,9 @@ pub(super) const FAULTS: &[Fault] = &[
                 {
                     let counted = match of {
                         ChargeRef::Hold(_) => changes.hold.as_ref().map_or(&[][..], |hold| hold.counted()),
-                        ChargeRef::Charge(_) => changes.charge.as_ref().map_or(&[][..], |entry| entry.counted()),
+                        ChargeRef::Charge(_) => {
+                            changes.charge.as_ref().map_or(&[][..], |entry| entry.counted())
+                        }
                     };
                     for counted in counted.iter().filter(|counted| counted.used > 0) {
                         if let Some(counter) = account.counters.get_mut(&counted.key) {
@@ -342,7 +346,7 @@ fn keep_held(changes: &mut Changes, account: &Account) {
 /// Shows a hold as counted in the present period.
 fn count_now(view: &mut View) {
     let now = view.now;
-    if let Some(Parts { counted, .. }) = view.hold.as_mut().and_then(|hold| hold.parts.as_mut()).map(Arc::make_mut) {
+    if let Some(counted) = view.hold.as_mut().and_then(|hold| hold.counted.as_mut()).map(Arc::make_mut) {
         for counted in counted.iter_mut() {
             counted.key.start = counted.key.period.start_of(now);
         }

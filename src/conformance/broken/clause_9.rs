@@ -77,7 +77,8 @@ pub(super) const FAULTS: &[Fault] = &[
             hold: |request, account| {
                 let owed = account.state.available().min(0).saturating_neg();
                 if request.debt_limit.minor() > 0 {
-                    request.debt_limit = request.debt_limit.unit().minor(request.debt_limit.minor().saturating_add(owed));
+                    request.debt_limit =
+                        request.debt_limit.unit().minor(request.debt_limit.minor().saturating_add(owed));
                 }
                 Ok(())
             },

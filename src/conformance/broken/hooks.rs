@@ -9,8 +9,8 @@ use crate::error::LedgerError;
 use crate::hold::HoldState;
 use crate::ledger::reply::{CountersPage, Found, HoldsPage, Statement};
 use crate::ledger::request::{
-    CaptureRequest, CountersRequest, FindRequest, HoldRequest, HoldsRequest, PostRequest, ResizeRequest, StatementRequest,
-    SweepRequest, VoidRequest,
+    CaptureRequest, CountersRequest, FindRequest, HoldRequest, HoldsRequest, PostRequest, ResizeRequest,
+    StatementRequest, SweepRequest, VoidRequest,
 };
 use crate::ledger::rules::{AccountState, Changes};
 use crate::receipt::Captured;

@@ -442,7 +442,8 @@ impl RulesLedger {
         let page = self.read(&request.account, |account, _| {
             let from = request.after.as_ref().map_or(Bound::Unbounded, Bound::Excluded);
             let all = account.counters.range((from, Bound::Unbounded)).map(|(_, counter)| counter);
-            let asked = all.filter(|counter| request.scope.as_ref().is_none_or(|it| *it == counter.key.scope));
+            let asked =
+                all.filter(|counter| request.scope.as_ref().is_none_or(|it| *it == counter.key.scope));
             let (counters, more): (Vec<Counter>, bool) = first(asked, limit);
             let next = counters.last().filter(|_| more).map(|last| last.key.clone());
             let mut page = CountersPage { counters, next, seq: account.state.seq };

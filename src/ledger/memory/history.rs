@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 
 use crate::content::Declared;
-use crate::entry::{Detail, Entry, EntryKind, Operation};
+use crate::entry::{Entry, EntryKind, Operation};
 use crate::few::Few;
 use crate::grant::move_by;
 use crate::id::IdempotencyKey;
@@ -56,6 +56,7 @@ impl History {
                 kind: EntryKind::Opening,
                 operation: Operation::Time,
                 late: false,
+                movements: Few::None,
                 detail: None,
                 ..oldest
             })
@@ -63,12 +64,8 @@ impl History {
         (opening.seq, opening.booked_at) = (oldest.seq, oldest.booked_at);
         // What is posted after it is the sum of everything up to it.
         (opening.amount, opening.posted_after) = (oldest.posted_after, oldest.posted_after);
-        if !oldest.movements().is_empty() {
-            let mut movements: Few<_> = opening.movements().iter().copied().collect();
-            for movement in oldest.movements() {
-                move_by(&mut movements, movement.grant, movement.unit, movement.amount);
-            }
-            opening.detail = Detail { movements, ..Detail::default() }.kept();
+        for movement in oldest.movements() {
+            move_by(&mut opening.movements, movement.grant, movement.unit, movement.amount);
         }
         opening.uncollected = opening.uncollected.saturating_add(oldest.uncollected);
         Some((oldest.operation, oldest.key, oldest.seq))

@@ -231,6 +231,7 @@ pub(super) fn grow(
         counting.add(&key, unit, amount, 0);
         put(counted, key, unit, amount, 0);
     }
+    forget(counted, now);
 }
 
 fn put(counted: &mut Vec<Counted>, key: CounterKey, unit: Unit, held: i64, used: i64) {
@@ -287,6 +288,7 @@ pub(super) fn use_more(
             None => used.push(Counted { key, unit, held: 0, used: amount }),
         }
     }
+    forget(counted, now);
 }
 
 /// Gives back what is held and not needed, each part to its own period: under each scope the latest first.
@@ -306,7 +308,7 @@ pub(super) fn give_back(counting: &mut Counting<'_>, counted: &mut [Counted], am
 
 /// Leaves out counters that are forgotten by now, so that a hold which lasts and grows does not list them for ever. One
 /// of each scope stays: it says where the hold counts.
-pub(super) fn forget(counted: &mut Vec<Counted>, now: Timestamp) {
+fn forget(counted: &mut Vec<Counted>, now: Timestamp) {
     let over =
         |known: &Counted| known.key.kept_until() <= now && (known.held == 0 || known.key.period.is_rolling());
     let mut kept: Vec<Counted> = Vec::with_capacity(counted.len());

@@ -2,12 +2,13 @@
 
 use super::caps::{self, Counting};
 use super::credit::{self, How};
-use super::holds::{check_released, parts};
+use super::holds::{check_released, shared};
 use super::{AccountState, Changes, Decision, Outcome, Stop, not_negative};
 use crate::cap::Counter;
 use crate::clock::Timestamp;
 use crate::entry::{Detail, Entry, EntryKind, Operation};
 use crate::error::LedgerError;
+use crate::few::Few;
 use crate::hold::{HoldState, HoldStatus, LateCapture, OverCapture};
 use crate::ledger::request::{CaptureMode, CaptureRequest};
 use crate::receipt::Captured;
@@ -67,11 +68,13 @@ pub(crate) fn capture(
     let unreserved = known.reserve().saturating_sub(hold.reserve());
     let set_aside = from_hold.saturating_sub(spent_free);
     let freed = unreserved.saturating_sub(set_aside);
+    let uncollected = hold.uncollected().minor().saturating_sub(known.uncollected().minor());
+    let has_entry = collected != 0 || uncollected != 0;
     let mut counting = Counting::new(counters);
-    let mut detail = Detail::default();
-    if known.parts.is_some() || !next.grants.is_empty() {
+    let (mut movements, mut detail) = (Few::None, Detail::default());
+    if known.counted.is_some() || !known.draws.is_empty() || !next.grants.is_empty() {
         let (mut draws, mut counted) = (credit::draws_of(known, &next), known.counted().to_vec());
-        let movements = &mut detail.movements;
+        let movements = &mut movements;
         credit::spend_held(&mut next, &mut draws, set_aside, movements);
         detail.counted = caps::use_held(&mut counting, &mut counted, set_aside);
         credit::give_back(&mut next, &mut draws, freed);
@@ -81,18 +84,19 @@ pub(crate) fn capture(
         let free = collected.saturating_sub(set_aside);
         credit::draw(&mut next, free, How::Spend, &mut draws, movements);
         next.shift(free.saturating_neg(), 0)?;
-        credit::cover_debt(&mut next, movements);
+        // Only an entry can say that a grant paid.
+        if has_entry {
+            credit::cover_debt(&mut next, movements);
+        }
         caps::use_more(&mut counting, &mut counted, free, hold.unit, next.time, &mut detail.counted);
-        caps::forget(&mut counted, next.time);
-        hold.parts = parts(draws, counted);
+        (hold.draws, hold.counted) = (credit::kept(draws), shared(counted));
     } else {
         next.shift(collected.saturating_neg(), unreserved.saturating_neg())?;
     }
-    let uncollected = hold.uncollected().minor().saturating_sub(known.uncollected().minor());
-    let entry = if collected != 0 || uncollected != 0 {
-        let (key, declared) = (hold.key.clone(), hold.declared.clone());
+    let entry = if has_entry {
+        let named = (hold.key.clone(), hold.declared.clone());
         let amount = collected.saturating_neg();
-        let entry = next.entry(key, declared, EntryKind::Charge, Operation::Hold, amount, detail);
+        let entry = next.entry(named, EntryKind::Charge, Operation::Hold, amount, movements, detail);
         Some(Entry { uncollected, late, ..entry })
     } else {
         next.next_seq();

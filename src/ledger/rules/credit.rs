@@ -58,7 +58,7 @@ impl AccountState {
 /// What a hold drew, with plain credit named as well if there is anything to tell it from.
 pub(super) fn draws_of(hold: &HoldState, account: &AccountState) -> Few<Draw> {
     if !hold.draws().is_empty() || account.grants.is_empty() {
-        return hold.parts.as_ref().map_or(Few::None, |parts| parts.draws.clone());
+        return hold.draws.clone();
     }
     let plain = Draw {
         held: hold.reserve(),
@@ -84,6 +84,9 @@ pub(super) fn draw(
 ) {
     let unit = account.unit;
     let mut left = amount;
+    if amount == 0 {
+        return;
+    }
     if account.grants.list().iter().any(|grant| grant.free() > 0) {
         let mut plain = account.plain_free();
         account.grants.change(|grants| {
@@ -364,11 +367,11 @@ pub(crate) fn turn(account: &mut AccountState, now: Timestamp) -> Option<Entry> 
     };
     let detail = Detail {
         effective_at: Some(at),
-        movements,
         credit: Some(Box::new(Credit { terms: origin.terms(), named: amount, grant: Some(origin.id) })),
         ..Detail::default()
     };
-    let entry = next.entry(origin.key.clone(), Declared::default(), kind, Operation::Time, booked, detail);
+    let named = (origin.key.clone(), Declared::default());
+    let entry = next.entry(named, kind, Operation::Time, booked, movements, detail);
     *account = next;
     Some(entry)
 }

@@ -11,8 +11,7 @@ use crate::clock::Timestamp;
 use crate::content::Declared;
 use crate::error::LedgerError;
 use crate::few::Few;
-use crate::grant::Draw;
-use crate::hold::{HoldState, HoldStatus, Parts};
+use crate::hold::{HoldState, HoldStatus};
 use crate::ledger::request::{HoldRequest, ResizeRequest, VoidRequest};
 use crate::limits::Limits;
 
@@ -91,7 +90,8 @@ pub(crate) fn hold(
         rev: 1,
         status: HoldStatus::Open,
         late: false,
-        parts: parts(draws, counted),
+        draws: credit::kept(draws),
+        counted: shared(counted),
     };
     next.next_due = next.next_due.min(hold.release_at);
     Ok(changed(&before, next, hold, counting))
@@ -141,8 +141,7 @@ pub(crate) fn resize(
         let (mut draws, mut counted) = (credit::draws_of(known, &next), known.counted().to_vec());
         credit::draw(&mut next, growth, How::Hold, &mut draws, &mut Few::None);
         caps::grow(&mut counting, &mut counted, &request.caps, unit, growth, next.time);
-        caps::forget(&mut counted, next.time);
-        hold.parts = parts(draws, counted);
+        (hold.draws, hold.counted) = (credit::kept(draws), shared(counted));
     } else if growth < 0 {
         give_back(&mut next, &mut hold, growth.saturating_neg(), &mut counting);
     }
@@ -228,16 +227,15 @@ pub(super) fn give_back(
     amount: i64,
     counting: &mut Counting<'_>,
 ) {
-    if let Some(parts) = hold.parts.as_mut().map(Arc::make_mut) {
-        credit::give_back(account, &mut parts.draws, amount);
-        caps::give_back(counting, &mut parts.counted, amount);
+    credit::give_back(account, &mut hold.draws, amount);
+    if let Some(counted) = hold.counted.as_mut().map(Arc::make_mut) {
+        caps::give_back(counting, counted, amount);
     }
 }
 
-/// What a hold is made of, as it is kept.
-pub(super) fn parts(draws: Few<Draw>, counted: Vec<Counted>) -> Option<Arc<Parts>> {
-    let parts = Parts { draws: credit::kept(draws), counted };
-    (parts != Parts::default()).then(|| Arc::new(parts))
+/// What counts a hold, as it is kept.
+pub(super) fn shared(counted: Vec<Counted>) -> Option<Arc<Vec<Counted>>> {
+    (!counted.is_empty()).then(|| Arc::new(counted))
 }
 
 fn is_due(hold: &HoldState, account: &AccountState) -> bool {

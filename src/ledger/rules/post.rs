@@ -12,7 +12,7 @@ use crate::content::Declared;
 use crate::entry::{Credit, Detail, Entry};
 use crate::error::LedgerError;
 use crate::few::Few;
-use crate::grant::{Grant, GrantKind, GrantTerms, Origin};
+use crate::grant::{Grant, GrantKind, GrantTerms, Movement, Origin};
 use crate::hold::HoldState;
 use crate::id::ScopeId;
 use crate::ledger::request::{EndedCredit, PostKind, PostRequest};
@@ -51,6 +51,7 @@ pub(crate) fn post(
     let mut change = Change {
         next: before.clone(),
         signed: amount,
+        movements: Few::None,
         detail: Detail::default(),
         counting: Counting::new(counters),
         hold: None,
@@ -65,15 +66,15 @@ pub(crate) fn post(
         }
         PostKind::Adjustment => {}
     }
-    let Change { mut next, signed, mut detail, counting, hold, charge } = change;
+    let Change { mut next, signed, mut movements, detail, counting, hold, charge } = change;
     if signed > 0 && !before.has_room_for(signed) {
         return Err(LedgerError::TooLarge { amount: unit.minor(signed) }.into());
     }
     next.shift(signed, 0)?;
-    credit::cover_debt(&mut next, &mut detail.movements);
-    let declared = Declared::new(&request.content, &request.labels);
+    credit::cover_debt(&mut next, &mut movements);
+    let named = (request.key.clone(), Declared::new(&request.content, &request.labels));
     let (kind, operation) = (request.kind.entry_kind(), request.kind.operation());
-    let entry = next.entry(request.key.clone(), declared, kind, operation, signed, detail);
+    let entry = next.entry(named, kind, operation, signed, movements, detail);
     let reply = next.fresh(&before, entry.clone());
     let counters = counting.changed;
     let changes = Changes { account: next, hold, entry: Some(entry), charge, counters };
@@ -85,6 +86,7 @@ struct Change<'a> {
     next: AccountState,
     /// What it does to the posted balance.
     signed: i64,
+    movements: Few<Movement>,
     detail: Detail,
     counting: Counting<'a>,
     hold: Option<HoldState>,
@@ -106,7 +108,7 @@ impl Change<'_> {
         self.signed = amount.saturating_neg();
         let (next, detail) = (&mut self.next, &mut self.detail);
         let mut draws = Few::None;
-        credit::draw(next, amount, How::Spend, &mut draws, &mut detail.movements);
+        credit::draw(next, amount, How::Spend, &mut draws, &mut self.movements);
         detail.draws = credit::kept(draws);
         detail.counted = caps::charge(&mut self.counting, &request.caps, next.unit, amount, next.time);
         Ok(())
@@ -135,7 +137,7 @@ impl Change<'_> {
             self.detail.counted.push(caps::once(&mut self.counting, scope, period, unit, named, now)?);
         }
         let mut granted = named;
-        let movements = &mut self.detail.movements;
+        let movements = &mut self.movements;
         if let Some(max) = terms.rollover.map(Amount::minor) {
             let left_over = credit::end_for_renewal(&mut self.next, &origin, movements);
             granted = max.min(named.max(left_over));
@@ -186,7 +188,7 @@ impl Change<'_> {
             .into());
         }
         let amount = request.amount.minor();
-        let movements = &mut self.detail.movements;
+        let movements = &mut self.movements;
         match source {
             Source::None => return Err(LedgerError::UnknownCharge.into()),
             Source::Hold(known) => {
@@ -194,9 +196,7 @@ impl Change<'_> {
                 let mut refunded = known.clone();
                 refunded.refunded = refund(request, known.captured, known.refunded)?;
                 refunded.rev = refunded.rev.saturating_add(1);
-                if let Some(parts) = refunded.parts.as_mut().map(Arc::make_mut) {
-                    credit::refund(&mut self.next, &mut parts.draws, amount, ended, movements);
-                }
+                credit::refund(&mut self.next, &mut refunded.draws, amount, ended, movements);
                 self.hold = Some(refunded);
             }
             Source::Entry(known) => {

@@ -34,7 +34,7 @@ fn granted(texts: &[String], grants: u32, amount: Amount, settings: MemorySettin
 fn four_caps() -> Caps {
     let limit = usd().minor(1_000_000_000_000_000);
     let cap = |scope: &str, period| Cap::new(scope.parse().expect("a scope"), period, limit);
-    let hour = Period::day();
+    let hour = Period::rolling(Duration::from_secs(3_600)).expect("a period");
     Caps::new([
         cap("key/7f3a", Period::day()),
         cap("user/ana", Period::week()),
