@@ -14,7 +14,7 @@ const NANO: Duration = Duration::from_nanos(1);
 pub(super) const FAULTS: &[Fault] = &[
     Fault::new(
         "a hold may last a moment longer than 30 days",
-        &[],
+        &["a_lifetime_is_1_ms_to_30_days"],
         Hooks {
             hold: |request, _| {
                 if request.lifetime == Limits::MAX_LIFETIME + NANO {
@@ -27,7 +27,7 @@ pub(super) const FAULTS: &[Fault] = &[
     ),
     Fault::new(
         "a hold may not last all of 30 days",
-        &[],
+        &["a_lifetime_is_1_ms_to_30_days"],
         Hooks {
             hold: |request, _| {
                 if request.lifetime == Limits::MAX_LIFETIME {
@@ -37,10 +37,11 @@ pub(super) const FAULTS: &[Fault] = &[
             },
             ..HONEST
         },
-    ),
+    )
+    .also(&["a_counter_is_kept_for_the_longest_hold_and_its_grace"]),
     Fault::new(
         "a hold may last a moment less than 1 ms",
-        &[],
+        &["a_lifetime_is_1_ms_to_30_days"],
         Hooks {
             hold: |request, _| {
                 if request.lifetime == Limits::MIN_LIFETIME - NANO {
@@ -53,7 +54,7 @@ pub(super) const FAULTS: &[Fault] = &[
     ),
     Fault::new(
         "a hold may be made to last for ever",
-        &[],
+        &["a_resize_has_the_same_limits_of_lifetime"],
         Hooks {
             resize: |request, _| {
                 request.lifetime = request.lifetime.map(|lifetime| lifetime.min(Limits::MAX_LIFETIME));
@@ -64,7 +65,7 @@ pub(super) const FAULTS: &[Fault] = &[
     ),
     Fault::new(
         "grace may be longer than a day",
-        &[],
+        &["a_grace_is_nothing_to_a_day"],
         Hooks {
             hold: |request, _| {
                 request.grace = request.grace.min(Limits::MAX_GRACE);
@@ -75,27 +76,27 @@ pub(super) const FAULTS: &[Fault] = &[
     ),
     Fault::new(
         "a page of nothing is an empty page",
-        &[],
+        &["a_page_has_1_to_1000_lines"],
         Hooks { statement: |request| request.limit = request.limit.max(1), ..HONEST },
     ),
     Fault::new(
         "a page of holds may be too long and is cut",
-        &[],
+        &["a_page_has_1_to_1000_lines"],
         Hooks { holds: |request| request.limit = request.limit.min(Limits::MAX_PAGE), ..HONEST },
     ),
     Fault::new(
         "a page of counters may be too long and is cut",
-        &[],
+        &["a_page_of_counters_has_1_to_1000_lines"],
         Hooks { counters: |request| request.limit = request.limit.min(Limits::MAX_PAGE), ..HONEST },
     ),
     Fault::new(
         "a sweep may be asked for more than 10,000",
-        &[],
+        &["a_sweep_releases_1_to_10000"],
         Hooks { sweep: |request| request.limit = request.limit.min(Limits::MAX_SWEEP), ..HONEST },
     ),
     Fault::new(
         "a negative amount is taken for nothing",
-        &[],
+        &["no_field_of_a_hold_is_negative"],
         Hooks {
             hold: |request, _| {
                 if request.debt_limit.is_negative() {
@@ -108,7 +109,7 @@ pub(super) const FAULTS: &[Fault] = &[
     ),
     Fault::new(
         "a negative total is taken for nothing",
-        &[],
+        &["no_field_of_a_capture_is_negative"],
         Hooks {
             capture: |request, _| {
                 if request.total.is_negative() {
@@ -121,7 +122,7 @@ pub(super) const FAULTS: &[Fault] = &[
     ),
     Fault::new(
         "a charge of less than nothing pays",
-        &[],
+        &["each_kind_of_posting_has_its_sign"],
         Hooks {
             post: |request, _| {
                 if request.kind == PostKind::Charge && request.amount.is_negative() {
@@ -133,9 +134,9 @@ pub(super) const FAULTS: &[Fault] = &[
             ..HONEST
         },
     ),
-    Fault::new(
+    Fault::blunt(
         "what is posted wraps around",
-        &[],
+        &["a_balance_never_wraps_above", "a_balance_never_wraps_below"],
         Hooks {
             sees: |ask, view, _| {
                 if let Ask::Post(request) = ask
@@ -153,7 +154,7 @@ pub(super) const FAULTS: &[Fault] = &[
     ),
     Fault::new(
         "what is posted stops at the largest amount",
-        &[],
+        &["a_balance_never_wraps_above", "a_renewal_of_the_largest_amounts_is_exact", "credit_still_to_start_has_to_fit"],
         Hooks {
             post: |request, account| {
                 let room = i64::MAX - account.state.posted.max(0);
@@ -167,7 +168,7 @@ pub(super) const FAULTS: &[Fault] = &[
     ),
     Fault::new(
         "what is held wraps around",
-        &[],
+        &["what_is_held_never_wraps"],
         Hooks {
             sees: |ask, view, _| {
                 if let Ask::Hold(request) = ask
@@ -180,9 +181,9 @@ pub(super) const FAULTS: &[Fault] = &[
             ..HONEST
         },
     ),
-    Fault::new(
+    Fault::blunt(
         "a sum that would be too large is called an empty balance",
-        &[],
+        &["a_balance_never_wraps_above", "a_balance_never_wraps_below"],
         Hooks {
             refuses: |_, error, _, _| {
                 if let LedgerError::TooLarge { amount } = error {
@@ -195,7 +196,7 @@ pub(super) const FAULTS: &[Fault] = &[
     ),
     Fault::new(
         "a refund that would be too large is booked in part",
-        &[],
+        &["a_balance_never_wraps_above"],
         Hooks {
             post: |request, account| {
                 let room = i64::MAX - account.state.posted.max(0);
@@ -207,9 +208,9 @@ pub(super) const FAULTS: &[Fault] = &[
             ..HONEST
         },
     ),
-    Fault::new(
+    Fault::blunt(
         "credit that was bought is refused when there are 32 grants",
-        &[],
+        &["any_number_of_top_ups_on_any_terms_is_booked"],
         Hooks {
             post: |request, account| match &request.kind {
                 PostKind::Credit(terms)
@@ -224,29 +225,8 @@ pub(super) const FAULTS: &[Fault] = &[
         },
     ),
     Fault::new(
-        "grants without number are given",
-        &[],
-        Hooks {
-            sees: |ask, view, _| {
-                if let Ask::Post(request) = ask
-                    && let PostKind::Credit(terms) = &request.kind
-                    && terms.kind != GrantKind::Paid
-                    && view.state.grants.list().len() >= Limits::MAX_GRANTS
-                {
-                    let now = view.now;
-                    view.state.grants.change(|grants| {
-                        if let Some(grant) = grants.last_mut() {
-                            std::sync::Arc::make_mut(&mut grant.origin).ends_at = Some(now);
-                        }
-                    });
-                }
-            },
-            ..HONEST
-        },
-    ),
-    Fault::new(
         "an unknown account is kept when a request is out of range",
-        &[],
+        &["a_request_out_of_range_stores_nothing_about_an_unknown_account"],
         Hooks {
             refuses: |_, error, _, account| {
                 if matches!(error, LedgerError::Invalid { .. }) && account.state.seq == 0 {
@@ -255,5 +235,6 @@ pub(super) const FAULTS: &[Fault] = &[
             },
             ..HONEST
         },
-    ),
+    )
+    .also(&["a_refused_courtesy_was_not_given"]),
 ];

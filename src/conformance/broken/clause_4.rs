@@ -6,9 +6,9 @@ use crate::error::LedgerError;
 use crate::ledger::reply::Found;
 
 pub(super) const FAULTS: &[Fault] = &[
-    Fault::new(
+    Fault::blunt(
         "a hold for which there is too little is refused without proof",
-        &[],
+        &["a_shortfall_is_proved_and_adds_up"],
         Hooks {
             refuses: |_, error, view, _| {
                 if matches!(error, LedgerError::Insufficient(short) if short.debt_limit > 0 && view.hold.is_none())
@@ -21,7 +21,7 @@ pub(super) const FAULTS: &[Fault] = &[
     ),
     Fault::new(
         "the proof is as of the latest change",
-        &[],
+        &["a_shortfall_is_proved_and_adds_up"],
         Hooks {
             refuses: |_, error, view, _| {
                 if let LedgerError::Insufficient(short) = error {
@@ -30,10 +30,11 @@ pub(super) const FAULTS: &[Fault] = &[
             },
             ..HONEST
         },
-    ),
+    )
+    .also(&["expires_exactly_at_release_not_a_microsecond_earlier"]),
     Fault::new(
         "the proof leaves out the debt that was allowed",
-        &[],
+        &["a_shortfall_is_proved_and_adds_up"],
         Hooks {
             refuses: |_, error, _, _| {
                 if let LedgerError::Insufficient(short) = error {
@@ -45,7 +46,7 @@ pub(super) const FAULTS: &[Fault] = &[
     ),
     Fault::new(
         "the next release is that of a hold which is closed",
-        &[],
+        &["a_shortfall_tells_the_next_release_of_what_is_open"],
         Hooks {
             refuses: |_, error, _, account| {
                 if let LedgerError::Insufficient(short) = error
@@ -60,7 +61,7 @@ pub(super) const FAULTS: &[Fault] = &[
     ),
     Fault::new(
         "a hold that was never made looks closed",
-        &[],
+        &["operations_on_a_hold_that_never_was"],
         Hooks {
             refuses: |ask, error, _, account| {
                 if matches!(ask, Ask::Void(_))
@@ -75,7 +76,7 @@ pub(super) const FAULTS: &[Fault] = &[
     ),
     Fault::new(
         "a capture is found as a posting",
-        &[],
+        &["find_tells_holds_and_postings_apart"],
         Hooks {
             stores: |ask, changes, _, account| {
                 if let (Ask::Capture(_), Some(entry)) = (ask, &changes.entry) {
@@ -84,10 +85,11 @@ pub(super) const FAULTS: &[Fault] = &[
             },
             ..HONEST
         },
-    ),
+    )
+    .also(&["a_refund_of_what_is_no_charge_is_refused"]),
     Fault::new(
         "a refused charge is found as one that was made",
-        &[],
+        &["find_says_not_applied_after_a_refusal"],
         Hooks {
             refuses: |ask, error, _, account| {
                 if let (Ask::Post(request), LedgerError::Insufficient(_)) = (ask, &error) {
@@ -104,5 +106,33 @@ pub(super) const FAULTS: &[Fault] = &[
             },
             ..HONEST
         },
+    )
+    .also(&["a_balance_never_wraps_below", "the_largest_amount_is_paid_in_held_and_charged_exactly"]),
+    Fault::blunt(
+        "the proof has the number of the latest entry",
+        &["a_shortfall_is_proved_and_adds_up"],
+        Hooks {
+            refuses: |_, error, _, account| {
+                if let LedgerError::Insufficient(short) = error {
+                    short.seq = account.entries.last_key_value().map_or(0, |(seq, _)| *seq);
+                }
+            },
+            ..HONEST
+        },
     ),
+    Fault::new(
+        "an answer is not what is stored",
+        &["an_answer_is_what_find_tells"],
+        Hooks {
+            stores: |ask, changes, _, _| {
+                if let (Ask::Resize(request), Some(hold)) = (ask, &mut changes.hold)
+                    && request.lifetime.is_none()
+                {
+                    hold.ends_at = hold.release_at;
+                }
+            },
+            ..HONEST
+        },
+    )
+    .also(&["resize_is_guarded_by_its_revision"]),
 ];

@@ -63,10 +63,12 @@ pub(super) enum WhenCut {
     SaysSo,
     /// Takes a store that does not answer for one that has nothing.
     LooksEmpty,
-    /// Answers reads from what it has in memory.
-    ReadsOn,
+    /// The same for reads alone.
+    ShowsNothing,
     /// Says that nothing was applied, and applies it.
     AppliesAllTheSame,
+    /// Applies it after the store is back, before the next change.
+    AppliesLater,
     /// Does not say which request it is that nobody knows of.
     MixesKeysUp,
 }

@@ -39,7 +39,11 @@ pub(super) struct RulesLedger {
     /// Whether its store cannot be reached, and how many requests found that out.
     cut: Arc<(AtomicBool, AtomicU32)>,
     made_by: ThreadId,
+    /// What is to be done before the next change; only a fault leaves something here.
+    later: Arc<Mutex<Vec<Later>>>,
 }
+
+type Later = Box<dyn FnOnce(&RulesLedger) + Send>;
 
 /// An account with all its rows.
 #[derive(Clone, Debug)]
@@ -122,7 +126,7 @@ impl Account {
 impl RulesLedger {
     pub(super) fn new(clock: Arc<ManualClock>, hooks: &'static Hooks) -> Self {
         let made_by = thread::current().id();
-        Self { books: Arc::default(), clock, hooks, cut: Arc::default(), made_by }
+        Self { books: Arc::default(), clock, hooks, cut: Arc::default(), made_by, later: Arc::default() }
     }
 
     /// Cuts it off from its store, or connects it again.
@@ -368,11 +372,10 @@ impl RulesLedger {
         read: impl FnOnce(&Account, Timestamp) -> T,
     ) -> Result<Option<T>, LedgerError> {
         if self.is_cut() {
-            match self.hooks.when_cut {
-                WhenCut::LooksEmpty => return Ok(None),
-                WhenCut::ReadsOn => {}
-                _ => return Err(unavailable("the store cannot be reached")),
-            }
+            return match self.hooks.when_cut {
+                WhenCut::LooksEmpty | WhenCut::ShowsNothing => Ok(None),
+                _ => Err(unavailable("the store cannot be reached")),
+            };
         }
         let (mut books, now) = (self.books(), self.clock.now());
         let Some(account) = books.get_mut(id) else { return Ok(None) };
@@ -482,6 +485,8 @@ impl RulesLedger {
         if self.is_cut() {
             return LedgerFuture::ready(self.change_while_cut(key, change));
         }
+        let later = std::mem::take(&mut *self.later.lock().expect("no thread panics while it holds this"));
+        later.into_iter().for_each(|change| change(self));
         if (self.hooks.waits_for_poll)(method) {
             let ledger = self.clone();
             return LedgerFuture::boxed(async move { change(&ledger) });
@@ -493,7 +498,7 @@ impl RulesLedger {
     fn change_while_cut<T>(
         &self,
         key: Option<IdempotencyKey>,
-        change: impl FnOnce(&Self) -> Result<T, LedgerError>,
+        change: impl FnOnce(&Self) -> Result<T, LedgerError> + Send + 'static,
     ) -> Result<T, LedgerError> {
         let unavailable = unavailable("the store cannot be reached");
         if self.hooks.when_cut == WhenCut::LooksEmpty {
@@ -505,7 +510,10 @@ impl RulesLedger {
         }
         let lost = self.cut.1.fetch_add(1, Ordering::SeqCst) % 3;
         let (Some(mut key), 1..) = (key, lost) else { return Err(unavailable) };
-        if lost == 1 {
+        if self.hooks.when_cut == WhenCut::AppliesLater {
+            let later = Box::new(|ledger: &Self| drop(change(ledger)));
+            self.later.lock().expect("no thread panics while it holds this").push(later);
+        } else if lost == 1 {
             let _ = change(self);
         }
         if self.hooks.when_cut == WhenCut::MixesKeysUp {
