@@ -1,5 +1,6 @@
 //! The proof of an account's books, from what any ledger shows of them.
 
+use std::cmp::Ordering;
 use std::collections::BTreeMap;
 
 use crate::account::Balance;
@@ -251,7 +252,10 @@ struct Books {
 struct OpenHold {
     opened_at: Timestamp,
     captured: i64,
+    /// By entries of its key booked later than it was made.
     charged: i128,
+    /// By those booked in the very moment in which it was made: they may be of an earlier hold, whose key was forgotten.
+    charged_at_once: i128,
 }
 
 impl Books {
@@ -298,7 +302,7 @@ impl Books {
         for counted in hold.counted() {
             add(self.counted.entry(counted.key.clone()).or_default(), counted.held);
         }
-        self.holds.insert(key, OpenHold { opened_at, captured, charged: 0 });
+        self.holds.insert(key, OpenHold { opened_at, captured, charged: 0, charged_at_once: 0 });
     }
 
     fn entry(&mut self, entry: &Entry) {
@@ -324,10 +328,13 @@ impl Books {
             add(self.used.entry(counted.key.clone()).or_default(), counted.used);
         }
         // A key may have been forgotten and used again since.
-        if let Some(hold) = entry.hold().and_then(|key| self.holds.get_mut(key))
-            && entry.booked_at >= hold.opened_at
-        {
-            add(&mut hold.charged, entry.amount.saturating_neg());
+        if let Some(hold) = entry.hold().and_then(|key| self.holds.get_mut(key)) {
+            let charged = entry.amount.saturating_neg();
+            match entry.booked_at.cmp(&hold.opened_at) {
+                Ordering::Less => {}
+                Ordering::Equal => add(&mut hold.charged_at_once, charged),
+                Ordering::Greater => add(&mut hold.charged, charged),
+            }
         }
     }
 
@@ -344,7 +351,9 @@ impl Books {
         }
         let is_known_since = |at: Timestamp| self.opening.is_none_or(|opening| opening < at);
         for (key, hold) in &self.holds {
-            let (stated, computed) = (hold.captured, hold.charged);
+            let stated = hold.captured;
+            let most = hold.charged.saturating_add(hold.charged_at_once);
+            let computed = i128::from(stated).min(most).max(hold.charged);
             if is_known_since(hold.opened_at) && i128::from(stated) != computed {
                 let (key, what) = (key.clone(), "what its entries charged");
                 self.discrepancies.push(Discrepancy::Hold { key, what, stated, computed });

@@ -268,7 +268,8 @@ impl Grant {
         self.started
     }
 
-    /// What was granted, all that merged included. Of a grant that a refund brought back: what came back.
+    /// What was granted, all that merged included. Of a grant that a refund brought back: what that refund
+    /// brought.
     #[must_use]
     pub fn original(&self) -> Amount {
         self.origin.unit.minor(self.original)

@@ -47,6 +47,7 @@
 //! * [`MemoryLedger`] is the one there is. Feature `conformance` is the contract as a suite of tests, for a ledger of
 //!   your own.
 //! * [`Renderer`] turns an [`Error`] into the body a [`Shape`] documents; [`Recognized`] reads such a body again.
+//! * [`Spending`] sums up where an account's credit went; [`export`] writes its history for other programs.
 //! * [`Amount`] and [`Unit`], [`Quantity`] and [`Usage`], [`Timestamp`], [`Period`] and [`Clock`] are
 //!   the values.
 //!
@@ -105,6 +106,7 @@ mod receipt;
 mod refusal;
 mod render;
 mod spending;
+mod sync;
 pub mod testing;
 mod text;
 mod usage;

@@ -2,7 +2,6 @@
 
 use std::fmt;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 
 use super::error::Error;
 use super::job::{Estimate, Job};
@@ -18,6 +17,7 @@ use crate::notice::{self, Notice};
 use crate::policy::OnDrop;
 use crate::price::Tariff;
 use crate::receipt::Receipt;
+use crate::sync::{AtomicBool, Ordering};
 use crate::usage::{Quantity, Usage};
 
 /// Money set aside for a piece of work, and the way to charge for it.

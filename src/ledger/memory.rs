@@ -6,13 +6,14 @@ mod counters;
 mod due;
 mod history;
 mod index;
+#[cfg(all(test, shuttle))]
+mod interleavings;
 mod shard;
 
 use std::collections::hash_map::RandomState;
 use std::fmt;
 use std::hash::BuildHasher;
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 
 use crate::account::{Applied, Balance};
 use crate::amount::Unit;
@@ -32,6 +33,7 @@ use crate::ledger::request::{
 use crate::ledger::rules::{self, AccountState, Decision, Source};
 use crate::limits::Limits;
 use crate::receipt::Captured;
+use crate::sync::{AtomicUsize, Mutex, MutexGuard, Ordering, PoisonError};
 use shard::{Account, Named, Shard};
 
 /// How much of the past a [`MemoryLedger`] keeps. Balances are exact whatever is forgotten.
@@ -301,6 +303,7 @@ impl Ledger for MemoryLedger {
             Operation::Hold => rows
                 .hold(account, &request.key)
                 .map_or(Found::NotApplied, |hold| Found::Hold(Box::new(hold.clone()))),
+            Operation::Time => Found::NotApplied,
             operation => rows
                 .entry(account, operation, &request.key)
                 .map_or(Found::NotApplied, |entry| Found::Entry(Box::new(entry.clone()))),

@@ -78,11 +78,9 @@ fn room(account: &AccountState, known: &[Counter], caps: &Caps, required: i64) -
         let Some(limit) = cap.limit else { continue };
         let limit = super::not_negative("the limit of a cap", limit, account.unit)?;
         let view = in_view(known, &cap.scope, cap.period, account.time);
-        let sum = |part: fn(&Counter) -> i64| {
-            view.iter().fold(0_i64, |sum, counter| sum.saturating_add(part(counter)))
-        };
-        let (used, held) = (sum(|counter| counter.used), sum(|counter| counter.held));
-        let left = limit.saturating_sub(used).saturating_sub(held).max(0);
+        let (used, held) = (sum(view, |counter| counter.used), sum(view, |counter| counter.held));
+        let left = i128::from(limit).saturating_sub(used).saturating_sub(held).max(0);
+        let left = i64::try_from(left).unwrap_or(i64::MAX);
         if left < required {
             let resets_at = resets_at(cap, view, limit, required, account.time);
             return Err(LedgerError::CapReached(Box::new(CapReached {
@@ -91,8 +89,8 @@ fn room(account: &AccountState, known: &[Counter], caps: &Caps, required: i64) -
                 label: cap.label.clone(),
                 unit: account.unit,
                 limit,
-                used,
-                held,
+                used: i64::try_from(used).unwrap_or(i64::MAX),
+                held: i64::try_from(held).unwrap_or(i64::MAX),
                 required,
                 resets_at,
                 seq: account.seq,
@@ -133,15 +131,21 @@ fn resets_at(cap: &Cap, view: &[Counter], limit: i64, required: i64, now: Timest
     if !cap.period.is_rolling() {
         return Some(cap.period.end_of(cap.period.start_of(now)));
     }
+    let fits = i128::from(limit).saturating_sub(required.into());
     let spent = |counter: &Counter| counter.used.saturating_add(counter.held);
-    let mut left = view.iter().fold(0_i64, |sum, counter| sum.saturating_add(spent(counter)));
+    let mut left = sum(view, spent);
     for counter in view {
-        left = left.saturating_sub(spent(counter));
-        if left <= limit.saturating_sub(required) {
+        left = left.saturating_sub(spent(counter).into());
+        if left <= fits {
             return Some(cap.period.leaves_at(counter.key.start));
         }
     }
     None
+}
+
+/// Of several counters together, which can be more than one of them could count.
+fn sum(view: &[Counter], part: impl Fn(&Counter) -> i64) -> i128 {
+    view.iter().fold(0, |sum, counter| sum.saturating_add(part(counter).into()))
 }
 
 /// Counts an amount that is newly held.

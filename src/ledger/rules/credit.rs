@@ -207,26 +207,33 @@ pub(super) fn has_room(account: &AccountState, grant: &Grant) -> bool {
 
 fn merges(known: &Grant, new: &Grant, now: Timestamp) -> bool {
     let (one, other) = (&known.origin, &new.origin);
-    one.id == other.id
-        || (known.started == new.started
-            && one.equals(other)
-            && (new.started || one.starts_at == other.starts_at)
-            && !one.has_ended(now))
+    if one.has_ended(now) {
+        // What comes back to it ended is booked as an expiry; to be used again it needs room.
+        return one.id == other.id && other.has_ended(now);
+    }
+    let equal = known.started == new.started
+        && one.equals(other)
+        && (new.started || one.starts_at == other.starts_at);
+    one.id == other.id || equal
 }
 
 /// Adds credit: as a grant of its own, merged with one on equal terms, or where there are too many joined with the
-/// credit that was bought and ends next after it. Says where it went: `None` for plain credit.
+/// credit that was bought and ends next after it. Says which grant it went to, and whether that has started: `None` for plain
+/// credit.
 pub(super) fn add_grant(
     account: &mut AccountState,
     new: &Grant,
     movements: &mut Few<Movement>,
-) -> Option<Arc<Origin>> {
+) -> Option<(u64, bool)> {
     let (now, unit) = (account.time, account.unit);
     let fits = has_room(account, new) || new.origin.has_ended(now);
     account.grants.change(|grants| {
         let ends_at = |grant: &Grant| grant.origin.ends_at.unwrap_or(Timestamp::MAX);
+        let same = grants.iter().position(|known| known.origin.id == new.origin.id);
         let position = match grants.iter().position(|known| merges(known, new, now)) {
             Some(position) => Some(position),
+            // Ended, with holds on it, and now to be used again.
+            None if fits && same.is_some() => same,
             None if fits => {
                 grants.push(Grant { original: 0, remaining: 0, held: 0, ..new.clone() });
                 Some(grants.len().saturating_sub(1))
@@ -241,7 +248,7 @@ pub(super) fn add_grant(
         };
         let joined = grants.get_mut(position?)?;
         if joined.origin.id == new.origin.id {
-            // Revived, with a later end.
+            // Perhaps with a later end.
             joined.origin = Arc::clone(&new.origin);
         }
         joined.original = joined.original.saturating_add(new.original);
@@ -249,7 +256,7 @@ pub(super) fn add_grant(
         if joined.started {
             move_by(movements, joined.origin.id, unit, new.remaining);
         }
-        Some(Arc::clone(&joined.origin))
+        Some((joined.origin.id, joined.started))
     })
 }
 

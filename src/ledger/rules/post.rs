@@ -163,14 +163,14 @@ impl Change<'_> {
         let pending = starts_at.is_some();
         let merged = if granted > 0 { credit::add_grant(&mut self.next, &grant, movements) } else { None };
         // Joined with other credit for want of room, it has started with it.
-        let waits = pending && merged.as_ref().is_some_and(|merged| merged.starts_at.is_some());
+        let waits = pending && merged.is_some_and(|(_, started)| !started);
         if waits {
             self.signed = 0;
             if !self.next.has_room_for(0) {
                 return Err(LedgerError::TooLarge { amount: request.amount }.into());
             }
         }
-        let grant = merged.map(|merged| merged.id);
+        let grant = merged.map(|(id, _)| id);
         self.detail.credit = Some(Box::new(Credit { terms: terms.clone(), named, grant }));
         Ok(())
     }

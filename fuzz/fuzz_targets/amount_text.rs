@@ -1,0 +1,7 @@
+#![cfg_attr(fuzzing, no_main)]
+
+#[cfg(fuzzing)]
+libfuzzer_sys::fuzz_target!(|data: &[u8]| billing_guard_fuzz::amount_text(data));
+
+#[cfg(not(fuzzing))]
+fn main() {}

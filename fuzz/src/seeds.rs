@@ -1,0 +1,67 @@
+//! Where mutations begin: a few inputs for each target, as text.
+
+/// A target's name, the target, and its seeds.
+pub type Target = (&'static str, fn(&[u8]), &'static [&'static str]);
+
+/// All targets.
+pub const TARGETS: [Target; 3] = [
+    ("amount_text", crate::amount_text, AMOUNTS),
+    ("refusal_body", crate::refusal_body, REFUSALS),
+    ("ledger_commands", crate::ledger_commands, COMMANDS),
+];
+
+const AMOUNTS: &[&str] = &[
+    "12.50",
+    "-0.000001",
+    "0",
+    "9223372036854.775807",
+    "-9223372036854.775808",
+    "92233720368547758080000000000000000000000000000",
+    "0000000000000000000000000000000000000000000.1000",
+    "12.5 USD/6",
+    "-9.223372036854775808 ABCDEFG/12",
+    "1 X/0",
+    "USD/6",
+    "a0Z9zz1/10",
+    "\"12.5 USD/6\"",
+    "\"\\u0031.5\\u0020EUR/2\"",
+    "\"X/12\"",
+];
+
+/// The first character chooses the status: 402, 409, 429, 500, 503, 200, 404.
+const REFUSALS: &[&str] = &[
+    r#"0{"data":null,"code":402,"name":"InsufficientBalanceError","status":40203,"message":"Account balance not enough to run this query, please recharge.","readableMessage":"Account balance not enough to run this query, please recharge."}"#,
+    r#"2{"data":[1,{"error":"x"}],"error":{"message":"Your account balance is in use by work that is still running. A retry in a moment may succeed.","type":"balance_held","param":null,"code":"balance_held"},"code":429,"name":"RateLimitTriggeredError","status":42903,"message":"Wait.","readableMessage":"Wait."}"#,
+    r#"0{"error":{"code":"INSUFFICIENT_BALANCE","message":"Your account balance is too low to process this request."}}"#,
+    r#"1{"error":"DuplicateRequest","message":"This request was received before: its work is done or still running."}"#,
+    r#"0{"error":{"message":"Your account has insufficient credits for this request, please recharge.","type":"insufficient_quota","param":null,"code":"insufficient_balance"}}"#,
+    // An array is no object, though serde reads a struct from either.
+    r#"0{"error":["balance_held","balance_held","Wait."]}"#,
+    "0InsufficientBalanceError: Your account has an insufficient balance for this request, please recharge.\n",
+    "0This request is larger than any single request may be. The maximum is 2.50 USD.\n",
+    "4The service could not confirm this request just now. Please try again shortly.",
+    // A held balance, by its numbers, in each shape.
+    "006179990000000000110",
+    "006179990000000001110",
+    "006179990000000002110",
+    "006179990000000003110",
+    "006179990000000004110",
+    "006179990000000005110",
+];
+
+/// First what the ledger keeps. Then for each command a letter, the account and one digit for each choice it leaves:
+/// `p` post key kind (key) amount debt content how, `h` hold key amount least debt lifetime grace content how, `c` capture
+/// hold total mode over late debt how, `r` resize hold rev total lifetime debt how, `v` void hold how. `decode` says the
+/// rest.
+const COMMANDS: &[&str] = &[
+    // Top up, hold, capture in part and in full, each twice; refund.
+    "0p0005001h004000001c000200001c00210001p01501000s001",
+    // Captured above the hold, and late, with a sweep between.
+    "0p0005001h005001100c000610001p1105000h115001100w0120c000210001l11",
+    // Two holds, one resized and one voided; a charge, a debt, a chargeback, a refund of the charge.
+    "1h004000000h014000000r00005001v011p0123000h027030000p034D000p02611001a03b0",
+    // Almost nothing is kept.
+    "2p0006001p0102001h003000001c000310001h013000001v001t06h003000001f000a04",
+    // Amounts at the end of their range, two units, reads of everything.
+    "3p2008001pE008000h208000001c000710001f200b0bEs213l21w002",
+];
