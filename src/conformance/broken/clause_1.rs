@@ -33,10 +33,21 @@ pub(super) const FAULTS: &[Fault] = &[
             ..HONEST
         },
     ),
-    Fault::new("the balance is read, let go of, and stored", &[], Hooks { lets_go: true, ..HONEST }),
+    Fault::blunt(
+        "the balance is read, let go of, and stored",
+        &[
+            "of_many_holds_at_once_the_balance_admits_what_it_suffices_for",
+            "of_many_charges_at_once_the_balance_admits_what_it_suffices_for",
+            "a_hold_asked_for_by_many_at_once_is_made_once",
+        ],
+        Hooks { lets_go: true, ..HONEST },
+    ),
     Fault::blunt(
         "a hold that may be less is less than its minimum",
-        &["a_minimum_above_what_is_there_is_refused", "a_hold_may_take_the_least_of_what_is_asked_there_and_left"],
+        &[
+            "a_minimum_above_what_is_there_is_refused",
+            "a_hold_may_take_the_least_of_what_is_asked_there_and_left",
+        ],
         Hooks {
             hold: |request, _| {
                 if !request.minimum.is_negative() && request.minimum.minor() < request.amount.minor() {
@@ -60,6 +71,7 @@ pub(super) const FAULTS: &[Fault] = &[
             ..HONEST
         },
     )
+    // The largest amounts are held with a debt.
     .also(&["a_minimum_with_the_largest_amounts_takes_what_is_there"]),
     Fault::new(
         "an amount in another unit is taken for one of the account's",
@@ -80,14 +92,25 @@ pub(super) const FAULTS: &[Fault] = &[
             ..HONEST
         },
     ),
-    Fault::new("an unknown account is kept when it is refused", &[], Hooks { keeps_refused: true, ..HONEST }),
-    Fault::new("rows of different accounts lie together", &[], Hooks { one_for_all: true, ..HONEST }),
+    Fault::new(
+        "an unknown account is kept when it is refused",
+        &["an_unknown_account_is_refused_and_stored_nowhere"],
+        Hooks { keeps_refused: true, ..HONEST },
+    )
+    // What is out of range is refused as well.
+    .also(&["a_request_out_of_range_stores_nothing_about_an_unknown_account"]),
+    Fault::blunt(
+        "rows of different accounts lie together",
+        &["accounts_do_not_share_money_keys_or_numbers"],
+        Hooks { one_for_all: true, ..HONEST },
+    ),
     Fault::new(
         "work that costs nothing is refused to whoever owes",
         &["an_amount_of_zero_is_always_admitted"],
         Hooks {
             sees: |ask, view, _| {
-                if matches!(ask, Ask::Hold(request) if request.amount.is_zero()) && view.state.available() < 0 {
+                if matches!(ask, Ask::Hold(request) if request.amount.is_zero()) && view.state.available() < 0
+                {
                     view.state.open_holds = u32::MAX;
                 }
             },
@@ -121,10 +144,7 @@ pub(super) const FAULTS: &[Fault] = &[
 ];
 
 #[expect(clippy::unnecessary_wraps, reason = "a hook")]
-fn take_hold_for_own(
-    request: &mut HoldRequest,
-    account: &mut Account,
-) -> Result<(), LedgerError> {
+fn take_hold_for_own(request: &mut HoldRequest, account: &mut Account) -> Result<(), LedgerError> {
     let own = |amount: crate::amount::Amount| account.state.unit.minor(amount.minor());
     (request.amount, request.minimum) = (own(request.amount), own(request.minimum));
     request.debt_limit = own(request.debt_limit);
@@ -132,10 +152,7 @@ fn take_hold_for_own(
 }
 
 #[expect(clippy::unnecessary_wraps, reason = "a hook")]
-fn take_posting_for_own(
-    request: &mut PostRequest,
-    account: &mut Account,
-) -> Result<(), LedgerError> {
+fn take_posting_for_own(request: &mut PostRequest, account: &mut Account) -> Result<(), LedgerError> {
     let own = |amount: crate::amount::Amount| account.state.unit.minor(amount.minor());
     (request.amount, request.debt_limit) = (own(request.amount), own(request.debt_limit));
     Ok(())

@@ -60,7 +60,8 @@ pub(super) const FAULTS: &[Fault] = &[
         &["each_change_has_the_next_number"],
         Hooks {
             answers: |_, answer, view, _| {
-                if let Some(entry) = view.entry.as_ref().filter(|entry| entry.operation == Operation::Charge) {
+                if let Some(entry) = view.entry.as_ref().filter(|entry| entry.operation == Operation::Charge)
+                {
                     answer.seq = entry.seq;
                 }
             },
@@ -103,6 +104,7 @@ pub(super) const FAULTS: &[Fault] = &[
             ..HONEST
         },
     )
+    // It asks for a proof right after something became due.
     .also(&["what_became_due_is_booked_before_anything_is_decided"]),
     Fault::new(
         "a statement carries the number of its latest entry",
@@ -114,6 +116,7 @@ pub(super) const FAULTS: &[Fault] = &[
             ..HONEST
         },
     )
+    // It pages through entries with holds between them.
     .also(&["statements_page_both_ways"]),
     Fault::new(
         "a balance is as of the latest change",

@@ -38,6 +38,7 @@ pub(super) const FAULTS: &[Fault] = &[
             ..HONEST
         },
     )
+    // The longest hold there is lasts all of them.
     .also(&["a_counter_is_kept_for_the_longest_hold_and_its_grace"]),
     Fault::new(
         "a hold may last a moment less than 1 ms",
@@ -154,7 +155,11 @@ pub(super) const FAULTS: &[Fault] = &[
     ),
     Fault::new(
         "what is posted stops at the largest amount",
-        &["a_balance_never_wraps_above", "a_renewal_of_the_largest_amounts_is_exact", "credit_still_to_start_has_to_fit"],
+        &[
+            "a_balance_never_wraps_above",
+            "a_renewal_of_the_largest_amounts_is_exact",
+            "credit_still_to_start_has_to_fit",
+        ],
         Hooks {
             post: |request, account| {
                 let room = i64::MAX - account.state.posted.max(0);
@@ -236,5 +241,6 @@ pub(super) const FAULTS: &[Fault] = &[
             ..HONEST
         },
     )
+    // That courtesy is refused as out of range, on an unknown account.
     .also(&["a_refused_courtesy_was_not_given"]),
 ];

@@ -140,7 +140,10 @@ pub(super) const FAULTS: &[Fault] = &[
     ),
     Fault::new(
         "charges and credit share their keys",
-        &["a_repeated_post_with_changed_content_conflicts", "credit_refunds_and_adjustments_share_their_keys"],
+        &[
+            "a_repeated_post_with_changed_content_conflicts",
+            "credit_refunds_and_adjustments_share_their_keys",
+        ],
         Hooks {
             sees: |ask, view, account| {
                 if let (Ask::Post(request), None) = (ask, &view.entry) {
@@ -154,7 +157,10 @@ pub(super) const FAULTS: &[Fault] = &[
     ),
     Fault::new(
         "a refund is known by its key and amount, whatever it refunds",
-        &["a_refund_of_another_charge_conflicts", "a_refund_of_something_else_conflicts_whatever_was_declared"],
+        &[
+            "a_refund_of_another_charge_conflicts",
+            "a_refund_of_something_else_conflicts_whatever_was_declared",
+        ],
         Hooks {
             sees: |ask, view, _| {
                 if let (Ask::Post(request), Some(entry)) = (ask, &mut view.entry)
@@ -169,7 +175,10 @@ pub(super) const FAULTS: &[Fault] = &[
     ),
     Fault::new(
         "a final capture of another total is a replay",
-        &["a_final_capture_of_another_total_conflicts", "a_repeated_capture_is_a_replay_whatever_was_refunded"],
+        &[
+            "a_final_capture_of_another_total_conflicts",
+            "a_repeated_capture_is_a_replay_whatever_was_refunded",
+        ],
         Hooks {
             capture: |request, account| {
                 if let Some(hold) = account.holds.get(&request.key)

@@ -31,6 +31,7 @@ pub(super) const FAULTS: &[Fault] = &[
             ..HONEST
         },
     )
+    // How long it is until the next release is counted from there.
     .also(&["expires_exactly_at_release_not_a_microsecond_earlier"]),
     Fault::new(
         "the proof leaves out the debt that was allowed",
@@ -86,6 +87,7 @@ pub(super) const FAULTS: &[Fault] = &[
             ..HONEST
         },
     )
+    // What is found among the charges can be refunded as one.
     .also(&["a_refund_of_what_is_no_charge_is_refused"]),
     Fault::new(
         "a refused charge is found as one that was made",
@@ -107,6 +109,7 @@ pub(super) const FAULTS: &[Fault] = &[
             ..HONEST
         },
     )
+    // They look whether their refusals left something to be found.
     .also(&["a_balance_never_wraps_below", "the_largest_amount_is_paid_in_held_and_charged_exactly"]),
     Fault::blunt(
         "the proof has the number of the latest entry",
@@ -134,5 +137,6 @@ pub(super) const FAULTS: &[Fault] = &[
             ..HONEST
         },
     )
+    // It compares what a later refusal shows with the answer.
     .also(&["resize_is_guarded_by_its_revision"]),
 ];

@@ -38,7 +38,10 @@ pub(super) const FAULTS: &[Fault] = &[
     ),
     Fault::new(
         "expired holds are released only where the answer would be no",
-        &["all_that_has_expired_counts_as_released_however_many", "what_became_due_is_booked_before_anything_is_decided"],
+        &[
+            "all_that_has_expired_counts_as_released_however_many",
+            "what_became_due_is_booked_before_anything_is_decided",
+        ],
         Hooks { books: |occasion, due| due == Due::Turn || occasion != Occasion::Decision, ..HONEST },
     ),
     Fault::blunt(
@@ -66,6 +69,7 @@ pub(super) const FAULTS: &[Fault] = &[
             ..HONEST
         },
     )
+    // What a late capture takes is clause 6's, whether it was late is looked at there, too.
     .also(&["late_if_available"]),
     Fault::new(
         "a longer life counts from the end of the shorter one",
@@ -84,6 +88,7 @@ pub(super) const FAULTS: &[Fault] = &[
             ..HONEST
         },
     )
+    // They make a hold last longer and look at its end.
     .also(&["a_shortfall_tells_the_next_release_of_what_is_open", "an_answer_is_what_find_tells"]),
     Fault::new(
         "a sweep does more than it is asked for",
@@ -97,6 +102,7 @@ pub(super) const FAULTS: &[Fault] = &[
             ..HONEST
         },
     )
+    // The limit is the same one for credit.
     .also(&["a_sweep_of_starts_and_ends_is_bounded"]),
     Fault::new(
         "a release forgets what was captured",
@@ -110,10 +116,19 @@ pub(super) const FAULTS: &[Fault] = &[
             ..HONEST
         },
     )
-    .also(&["a_late_capture_draws_anew_after_what_was_captured", "a_late_capture_leaves_what_was_used_in_time_where_it_was"]),
+    // They go on from what was captured before the release.
+    .also(&[
+        "a_late_capture_draws_anew_after_what_was_captured",
+        "a_late_capture_leaves_what_was_used_in_time_where_it_was",
+    ]),
     Fault::new(
         "the account's time runs back with the clock",
-        &["a_clock_going_backwards_counts_in_the_latest_period", "a_clock_going_backwards_gives_nothing_back_early_and_revives_nothing", "a_clock_going_backwards_starts_and_ends_nothing_twice", "an_end_before_the_latest_change_is_in_the_past"],
+        &[
+            "a_clock_going_backwards_counts_in_the_latest_period",
+            "a_clock_going_backwards_gives_nothing_back_early_and_revives_nothing",
+            "a_clock_going_backwards_starts_and_ends_nothing_twice",
+            "an_end_before_the_latest_change_is_in_the_past",
+        ],
         Hooks { sees: |_, view, _| view.state.time = Timestamp::from_micros(i64::MIN), ..HONEST },
     ),
     Fault::new(
@@ -131,6 +146,7 @@ pub(super) const FAULTS: &[Fault] = &[
             ..HONEST
         },
     )
+    // It asks for the shortest lifetime.
     .also(&["a_resize_has_the_same_limits_of_lifetime"]),
     Fault::new(
         "a sweep releases what was captured as well",

@@ -8,7 +8,14 @@ use crate::ledger::request::CaptureMode;
 pub(super) const FAULTS: &[Fault] = &[
     Fault::new(
         "a capture above its hold takes what other holds set aside",
-        &["a_capture_above_draws_on_no_others_part_of_a_grant", "a_late_capture_draws_on_no_others_part_of_a_grant", "above_the_hold_debt", "above_the_hold_never_touches_another_hold", "above_the_hold_up_to_available", "uncollected_is_told_by_entry_hold_and_reply_alike"],
+        &[
+            "a_capture_above_draws_on_no_others_part_of_a_grant",
+            "a_late_capture_draws_on_no_others_part_of_a_grant",
+            "above_the_hold_debt",
+            "above_the_hold_never_touches_another_hold",
+            "above_the_hold_up_to_available",
+            "uncollected_is_told_by_entry_hold_and_reply_alike",
+        ],
         Hooks {
             capture: |request, account| {
                 let own = account.holds.get(&request.key).map_or(0, |hold| hold.reserve());
@@ -25,6 +32,7 @@ pub(super) const FAULTS: &[Fault] = &[
             ..HONEST
         },
     )
+    // Another hold has there what a capture must not take.
     .also(&["a_capture_above_draws_anew_after_its_own_draws", "new_work_never_draws_on_ended_credit"]),
     Fault::new(
         "a capture above its hold is taken for what the hold has",
@@ -42,6 +50,7 @@ pub(super) const FAULTS: &[Fault] = &[
             ..HONEST
         },
     )
+    // It captures the largest amounts by each policy.
     .also(&["captures_far_above_are_collected_exactly_as_far_as_there_is_something"]),
     Fault::new(
         "a capture may go into debt unasked",
@@ -56,6 +65,7 @@ pub(super) const FAULTS: &[Fault] = &[
             ..HONEST
         },
     )
+    // It captures the largest amounts by each policy.
     .also(&["captures_far_above_are_collected_exactly_as_far_as_there_is_something"]),
     Fault::blunt(
         "a capture that may go into debt goes no further than the balance",
@@ -72,7 +82,13 @@ pub(super) const FAULTS: &[Fault] = &[
     ),
     Fault::new(
         "what could not be collected is not on the entry",
-        &["a_partial_capture_above_is_collected_later", "above_the_hold_up_to_available", "late_if_available", "partial_captures_with_grants_collect_later_what_was_missing", "uncollected_is_told_by_entry_hold_and_reply_alike"],
+        &[
+            "a_partial_capture_above_is_collected_later",
+            "above_the_hold_up_to_available",
+            "late_if_available",
+            "partial_captures_with_grants_collect_later_what_was_missing",
+            "uncollected_is_told_by_entry_hold_and_reply_alike",
+        ],
         Hooks {
             stores: |_, changes, _, _| {
                 if let Some(entry) = &mut changes.entry {
@@ -84,7 +100,11 @@ pub(super) const FAULTS: &[Fault] = &[
     ),
     Fault::new(
         "what could not be collected is forgotten on the hold",
-        &["a_partial_capture_above_is_collected_later", "partial_captures_with_grants_collect_later_what_was_missing", "uncollected_is_told_by_entry_hold_and_reply_alike"],
+        &[
+            "a_partial_capture_above_is_collected_later",
+            "partial_captures_with_grants_collect_later_what_was_missing",
+            "uncollected_is_told_by_entry_hold_and_reply_alike",
+        ],
         Hooks {
             stores: |ask, changes, _, _| {
                 if let (Ask::Capture(request), Some(hold)) = (ask, &mut changes.hold)
@@ -169,6 +189,7 @@ pub(super) const FAULTS: &[Fault] = &[
             ..HONEST
         },
     )
+    // It captures the largest amounts by each policy.
     .also(&["late_captures_far_above_are_collected_exactly"]),
     Fault::new(
         "a voided hold can be captured when its time is over",
@@ -241,6 +262,7 @@ pub(super) const FAULTS: &[Fault] = &[
             ..HONEST
         },
     )
+    // What it refuses is to last longer.
     .also(&["a_resize_has_the_same_limits_of_lifetime"]),
     Fault::blunt(
         "a charge can be refunded again and again",

@@ -95,7 +95,12 @@ pub(super) const FAULTS: &[Fault] = &[
     ),
     Fault::new(
         "a void gives back to another grant than the hold drew on",
-        &["a_void_gives_everything_back_where_it_came_from", "bought_credit_that_has_ended_is_revived_for_30_days", "what_no_credit_is_left_for_is_drawn_on_plain_credit", "what_several_ended_grants_get_back_expires_at_once"],
+        &[
+            "a_void_gives_everything_back_where_it_came_from",
+            "bought_credit_that_has_ended_is_revived_for_30_days",
+            "what_no_credit_is_left_for_is_drawn_on_plain_credit",
+            "what_several_ended_grants_get_back_expires_at_once",
+        ],
         Hooks {
             sees: |ask, view, _| {
                 if let (Ask::Void(_), Some(draws)) = (ask, view.hold.as_mut().and_then(draws_of)) {
@@ -108,6 +113,7 @@ pub(super) const FAULTS: &[Fault] = &[
             ..HONEST
         },
     )
+    // It voids a hold on two kinds of credit.
     .also(&["the_sums_hold_after_every_kind_of_change"]),
     Fault::blunt(
         "an expired hold gives back to plain credit",
@@ -123,7 +129,10 @@ pub(super) const FAULTS: &[Fault] = &[
     ),
     Fault::blunt(
         "a capture uses first what was drawn last",
-        &["a_capture_uses_draws_as_they_were_drawn_not_as_they_would_be_now", "partial_captures_go_on_where_the_last_one_stopped"],
+        &[
+            "a_capture_uses_draws_as_they_were_drawn_not_as_they_would_be_now",
+            "partial_captures_go_on_where_the_last_one_stopped",
+        ],
         Hooks {
             sees: |ask, view, _| {
                 if let (Ask::Capture(_), Some(draws)) = (ask, view.hold.as_mut().and_then(draws_of)) {
@@ -176,7 +185,11 @@ pub(super) const FAULTS: &[Fault] = &[
     ),
     Fault::new(
         "a refund revives what was given",
-        &["a_refund_over_credit_of_each_state_goes_to_each", "a_refund_to_a_renewed_grant_with_a_hold_on_it_finds_it_ended", "given_credit_that_has_ended_is_booked_and_expires_at_once"],
+        &[
+            "a_refund_over_credit_of_each_state_goes_to_each",
+            "a_refund_to_a_renewed_grant_with_a_hold_on_it_finds_it_ended",
+            "given_credit_that_has_ended_is_booked_and_expires_at_once",
+        ],
         Hooks {
             post: |request, _| {
                 if let PostKind::Refund { ended: ended @ EndedCredit::ByKind, .. } = &mut request.kind {
@@ -294,6 +307,7 @@ pub(super) const FAULTS: &[Fault] = &[
             ..HONEST
         },
     )
+    // One of its postings pays a debt.
     .also(&["each_posting_of_credit_is_one_change"]),
     Fault::blunt(
         "credit on equal terms stays apart",
@@ -376,7 +390,9 @@ pub(super) const FAULTS: &[Fault] = &[
         Hooks {
             sees: |ask, view, _| {
                 if let Some(last) = beyond_32(ask, &view.state) {
-                    view.state.grants.change(|grants| grants.retain(|grant| grant.origin.id != last.origin.id));
+                    view.state
+                        .grants
+                        .change(|grants| grants.retain(|grant| grant.origin.id != last.origin.id));
                 }
             },
             stores: |ask, changes, _, account| {

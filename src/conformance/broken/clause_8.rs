@@ -75,7 +75,12 @@ pub(super) const FAULTS: &[Fault] = &[
     ),
     Fault::new(
         "a cap gets nothing back of a hold that is voided",
-        &["a_rolling_hold_gives_back_to_its_own_bucket", "what_is_given_back_goes_to_the_period_it_was_held_in", "what_is_given_back_to_another_period_makes_no_room_in_this_one", "what_was_not_needed_is_given_back"],
+        &[
+            "a_rolling_hold_gives_back_to_its_own_bucket",
+            "what_is_given_back_goes_to_the_period_it_was_held_in",
+            "what_is_given_back_to_another_period_makes_no_room_in_this_one",
+            "what_was_not_needed_is_given_back",
+        ],
         Hooks {
             stores: |ask, changes, _, account| {
                 if matches!(ask, Ask::Void(_)) {
@@ -115,7 +120,10 @@ pub(super) const FAULTS: &[Fault] = &[
     ),
     Fault::blunt(
         "what a hold did not need is given back to the present period",
-        &["what_is_given_back_goes_to_the_period_it_was_held_in", "what_is_given_back_to_another_period_makes_no_room_in_this_one"],
+        &[
+            "what_is_given_back_goes_to_the_period_it_was_held_in",
+            "what_is_given_back_to_another_period_makes_no_room_in_this_one",
+        ],
         Hooks {
             sees: |ask, view, _| {
                 if matches!(ask, Ask::Void(_) | Ask::Release) {
@@ -139,15 +147,21 @@ pub(super) const FAULTS: &[Fault] = &[
     ),
     Fault::new(
         "a capture above its hold is refused by a cap",
-        &["a_cap_that_is_more_than_used_up_has_nothing_left", "a_capture_is_never_refused_by_a_cap", "what_is_above_the_hold_counts_when_it_is_captured"],
+        &[
+            "a_cap_that_is_more_than_used_up_has_nothing_left",
+            "a_capture_is_never_refused_by_a_cap",
+            "what_is_above_the_hold_counts_when_it_is_captured",
+        ],
         Hooks {
             hold: |request, account| {
                 account.scratch.caps.insert(request.key.clone(), request.caps.clone());
                 Ok(())
             },
             capture: |request, account| {
-                let beyond =
-                    account.holds.get(&request.key).map_or(0, |hold| request.total.minor().saturating_sub(hold.total));
+                let beyond = account
+                    .holds
+                    .get(&request.key)
+                    .map_or(0, |hold| request.total.minor().saturating_sub(hold.total));
                 for cap in account.scratch.caps.get(&request.key).iter().flat_map(|caps| caps.iter()) {
                     let of_cap = |counter: &&Counter| {
                         counter.key.scope == cap.scope && counter.key.period == cap.period
@@ -200,7 +214,11 @@ pub(super) const FAULTS: &[Fault] = &[
     ),
     Fault::new(
         "a refund lowers what was used",
-        &["a_refund_does_not_lower_what_was_used", "a_rolling_sum_never_wraps"],
+        &[
+            "a_refund_does_not_lower_what_was_used",
+            "a_rolling_sum_never_wraps",
+            "a_sum_too_large_for_an_amount_resets_when_enough_has_left",
+        ],
         Hooks {
             stores: |ask, changes, _, account| {
                 if let Ask::Post(request) = ask
@@ -222,6 +240,7 @@ pub(super) const FAULTS: &[Fault] = &[
             ..HONEST
         },
     )
+    // It refunds what counted under a cap.
     .also(&["a_repeated_hold_shows_what_became_of_its_draws"]),
     Fault::blunt(
         "charges in one step are not counted",
@@ -249,6 +268,7 @@ pub(super) const FAULTS: &[Fault] = &[
             ..HONEST
         },
     )
+    // It expects the first of two.
     .also(&["a_hold_may_take_the_least_of_what_is_asked_there_and_left"]),
     Fault::blunt(
         "a cap that is reached never opens again",
@@ -264,7 +284,12 @@ pub(super) const FAULTS: &[Fault] = &[
     ),
     Fault::new(
         "what can never fit is told to come back",
-        &["a_cap_of_nothing_admits_nothing", "a_rolling_cap_fits_again_when_enough_has_left", "more_than_the_cap_never_fits", "rolling_periods_of_other_lengths_count_apart"],
+        &[
+            "a_cap_of_nothing_admits_nothing",
+            "a_rolling_cap_fits_again_when_enough_has_left",
+            "more_than_the_cap_never_fits",
+            "rolling_periods_of_other_lengths_count_apart",
+        ],
         Hooks {
             refuses: |_, error, view, _| {
                 if let LedgerError::CapReached(reached) = error {
@@ -295,7 +320,13 @@ pub(super) const FAULTS: &[Fault] = &[
     ),
     Fault::new(
         "a bucket that is partly in view does not count",
-        &["a_bucket_partly_in_view_counts_in_full", "a_courtesy_of_a_rolling_period_comes_back_when_it_has_left", "a_rolling_cap_fits_again_when_enough_has_left", "a_rolling_hold_counts_where_it_was_made_until_that_has_left", "what_was_spent_comes_back_when_its_bucket_is_out_of_view"],
+        &[
+            "a_bucket_partly_in_view_counts_in_full",
+            "a_courtesy_of_a_rolling_period_comes_back_when_it_has_left",
+            "a_rolling_cap_fits_again_when_enough_has_left",
+            "a_rolling_hold_counts_where_it_was_made_until_that_has_left",
+            "what_was_spent_comes_back_when_its_bucket_is_out_of_view",
+        ],
         Hooks {
             sees: |ask, view, _| {
                 if matches!(ask, Ask::Hold(_) | Ask::Post(_)) {
@@ -310,9 +341,12 @@ pub(super) const FAULTS: &[Fault] = &[
             ..HONEST
         },
     ),
-    Fault::new(
+    Fault::blunt(
         "a counter is forgotten when its period is over",
-        &["a_calendar_period_resets_at_its_end", "a_cap_of_each_calendar_period_resets_at_its_end", "a_capture_uses_the_earliest_first", "a_counter_is_kept_for_the_longest_hold_and_its_grace", "a_counter_is_kept_while_a_hold_counts_in_it", "a_courtesy_is_given_once_a_calendar_month", "a_hold_counts_in_the_period_in_which_it_was_made", "a_hold_of_last_month_is_last_months", "a_late_capture_leaves_what_was_used_in_time_where_it_was", "a_new_period_begins_empty_to_the_microsecond", "a_refusal_by_a_cap_is_not_remembered", "counters_are_listed_by_scope_period_and_time", "growth_counts_in_the_period_in_which_it_grew", "growth_finds_the_room_of_its_own_period", "months_of_different_length_are_months", "shrinking_gives_back_the_latest_first", "the_same_days_by_another_clock_are_another_period", "the_same_scope_counts_in_each_period_by_itself", "what_is_above_the_hold_counts_when_it_is_captured", "what_is_given_back_goes_to_the_period_it_was_held_in", "what_is_given_back_to_another_period_makes_no_room_in_this_one"],
+        &[
+            "a_counter_is_kept_for_the_longest_hold_and_its_grace",
+            "a_counter_is_kept_while_a_hold_counts_in_it",
+        ],
         Hooks {
             stores: |_, changes, view, account| {
                 let over = |counter: &Counter| counter.end() <= view.now && !counter.key.period.is_rolling();
@@ -321,8 +355,7 @@ pub(super) const FAULTS: &[Fault] = &[
             },
             ..HONEST
         },
-    )
-    .also(&["a_clock_going_backwards_counts_in_the_latest_period", "a_courtesy_is_given_once_a_period"]),
+    ),
 ];
 
 /// The same caps without their limits, as far as there may be so many.

@@ -56,6 +56,7 @@ pub(super) const FAULTS: &[Fault] = &[
             ..HONEST
         },
     )
+    // They void one of several holds.
     .also(&["a_shortfall_tells_the_next_release_of_what_is_open", "only_what_is_free_is_drawn"]),
     Fault::blunt(
         "a chargeback takes no more than there is",
@@ -98,6 +99,7 @@ pub(super) const FAULTS: &[Fault] = &[
             ..HONEST
         },
     )
+    // Its proof is that of a charge.
     .also(&["what_became_due_is_booked_before_anything_is_decided"]),
     Fault::new(
         "a page of a statement begins with the last entry of the one before",

@@ -7,12 +7,16 @@ use crate::conformance::broken::hooks::{HONEST, Hooks, WhenCut};
 pub(super) const FAULTS: &[Fault] = &[
     Fault::new(
         "a store that is away looks like an empty one",
-        &["away_a_store_never_looks_like_an_empty_balance", "away_a_store_shows_nothing_that_was_not_so", "what_was_called_not_applied_was_not_applied"],
+        &[
+            "out_of_reach_a_store_never_looks_like_an_empty_balance",
+            "out_of_reach_a_store_shows_nothing_that_was_not_so",
+            "what_was_called_not_applied_was_not_applied",
+        ],
         Hooks { when_cut: WhenCut::LooksEmpty, ..HONEST },
     ),
     Fault::new(
         "a store that is away is shown as an empty one",
-        &["away_a_store_shows_nothing_that_was_not_so"],
+        &["out_of_reach_a_store_shows_nothing_that_was_not_so"],
         Hooks { when_cut: WhenCut::ShowsNothing, ..HONEST },
     ),
     Fault::new(
@@ -27,7 +31,10 @@ pub(super) const FAULTS: &[Fault] = &[
     ),
     Fault::new(
         "what nobody knows of has another key",
-        &["away_a_store_never_looks_like_an_empty_balance", "what_was_called_not_applied_was_not_applied"],
+        &[
+            "out_of_reach_a_store_never_looks_like_an_empty_balance",
+            "what_was_called_not_applied_was_not_applied",
+        ],
         Hooks { when_cut: WhenCut::MixesKeysUp, ..HONEST },
     ),
 ];
