@@ -1,5 +1,6 @@
 //! Clause 1 broken: money that is promised twice.
 
+use crate::amount::Amount;
 use crate::conformance::broken::Fault;
 use crate::conformance::broken::hooks::{Ask, HONEST, Hooks};
 use crate::conformance::broken::ledger::Account;
@@ -141,11 +142,29 @@ pub(super) const FAULTS: &[Fault] = &[
             ..HONEST
         },
     ),
+    Fault::blunt(
+        "an account that nobody has paid into cannot be read",
+        &["an_unknown_account_reads_as_empty"],
+        Hooks { refuses_strangers: true, ..HONEST },
+    ),
+    Fault::new(
+        "a rollover in another unit is taken for one of the account's",
+        &["a_rollover_in_another_unit_is_refused"],
+        Hooks {
+            post: |request, _| {
+                if let PostKind::Credit(terms) = &mut request.kind {
+                    terms.rollover = terms.rollover.map(|most| request.amount.unit().minor(most.minor()));
+                }
+                Ok(())
+            },
+            ..HONEST
+        },
+    ),
 ];
 
 #[expect(clippy::unnecessary_wraps, reason = "a hook")]
 fn take_hold_for_own(request: &mut HoldRequest, account: &mut Account) -> Result<(), LedgerError> {
-    let own = |amount: crate::amount::Amount| account.state.unit.minor(amount.minor());
+    let own = |amount: Amount| account.state.unit.minor(amount.minor());
     (request.amount, request.minimum) = (own(request.amount), own(request.minimum));
     request.debt_limit = own(request.debt_limit);
     Ok(())
@@ -153,7 +172,7 @@ fn take_hold_for_own(request: &mut HoldRequest, account: &mut Account) -> Result
 
 #[expect(clippy::unnecessary_wraps, reason = "a hook")]
 fn take_posting_for_own(request: &mut PostRequest, account: &mut Account) -> Result<(), LedgerError> {
-    let own = |amount: crate::amount::Amount| account.state.unit.minor(amount.minor());
+    let own = |amount: Amount| account.state.unit.minor(amount.minor());
     (request.amount, request.debt_limit) = (own(request.amount), own(request.debt_limit));
     Ok(())
 }

@@ -2,10 +2,12 @@
 
 use std::time::Duration;
 
+use crate::clock::Timestamp;
 use crate::conformance::broken::Fault;
 use crate::conformance::broken::hooks::{Ask, HONEST, Hooks};
-use crate::error::LedgerError;
+use crate::error::{LedgerError, Shortfall};
 use crate::grant::GrantKind;
+use crate::id::IdempotencyKey;
 use crate::ledger::request::PostKind;
 use crate::limits::Limits;
 
@@ -192,7 +194,7 @@ pub(super) const FAULTS: &[Fault] = &[
         Hooks {
             refuses: |_, error, _, _| {
                 if let LedgerError::TooLarge { amount } = error {
-                    let short = crate::error::Shortfall::new(*amount, crate::clock::Timestamp::default());
+                    let short = Shortfall::new(*amount, Timestamp::default());
                     *error = LedgerError::Insufficient(Box::new(short));
                 }
             },
@@ -243,4 +245,26 @@ pub(super) const FAULTS: &[Fault] = &[
     )
     // That courtesy is refused as out of range, on an unknown account.
     .also(&["a_refused_courtesy_was_not_given"]),
+    Fault::new(
+        "a hold is resized to less than nothing",
+        &["no_field_of_a_resize_is_negative"],
+        Hooks {
+            resize: |request, _| {
+                request.total = request.total.map(|total| total.unit().minor(total.minor().max(0)));
+                Ok(())
+            },
+            ..HONEST
+        },
+    ),
+    Fault::new(
+        "a key of the longest kind is too long",
+        &["the_longest_names_work_in_every_operation"],
+        Hooks {
+            hold: |request, _| match request.key.as_str().len() {
+                IdempotencyKey::MAX_LEN => Err(LedgerError::invalid("the key", "must be shorter", "")),
+                _ => Ok(()),
+            },
+            ..HONEST
+        },
+    ),
 ];

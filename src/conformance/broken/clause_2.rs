@@ -1,12 +1,16 @@
 //! Clause 2 broken: keys that are forgotten, and replays of something else.
 
+use std::sync::Arc;
 use std::time::Duration;
 
+use crate::account::Novelty;
+use crate::clock::Timestamp;
 use crate::conformance::broken::Fault;
 use crate::conformance::broken::hooks::{Ask, HONEST, Hooks};
+use crate::entry::Operation;
 use crate::error::LedgerError;
-use crate::hold::HoldStatus;
-use crate::ledger::request::CaptureMode;
+use crate::hold::{HoldState, HoldStatus};
+use crate::ledger::request::{CaptureMode, PostKind};
 
 pub(super) const FAULTS: &[Fault] = &[
     Fault::blunt(
@@ -15,7 +19,7 @@ pub(super) const FAULTS: &[Fault] = &[
         Hooks {
             sees: |ask, view, _| {
                 if matches!(ask, Ask::Hold(_)) {
-                    view.hold = view.hold.take().filter(|hold| hold.is_open());
+                    view.hold = view.hold.take().filter(HoldState::is_open);
                 }
             },
             ..HONEST
@@ -27,9 +31,9 @@ pub(super) const FAULTS: &[Fault] = &[
         Hooks {
             sees: |ask, view, _| {
                 let hour = Duration::from_secs(3_600);
-                if matches!(ask, Ask::Hold(_) | Ask::Capture(_) | Ask::Void(_)) {
+                if matches!(ask, Ask::Hold(_) | Ask::Capture(_) | Ask::Void) {
                     let now = view.now;
-                    let kept = |end: crate::clock::Timestamp| now < end.saturating_add(hour);
+                    let kept = |end: Timestamp| now < end.saturating_add(hour);
                     view.hold = view.hold.take().filter(|hold| hold.is_open() || kept(hold.release_at));
                 }
             },
@@ -80,7 +84,7 @@ pub(super) const FAULTS: &[Fault] = &[
         },
     ),
     Fault::new(
-        "labels and lifetimes are compared",
+        "labels are compared",
         &["policy_and_labels_are_not_compared"],
         Hooks {
             hold: |request, account| match account.holds.get(&request.key) {
@@ -147,7 +151,7 @@ pub(super) const FAULTS: &[Fault] = &[
         Hooks {
             sees: |ask, view, account| {
                 if let (Ask::Post(request), None) = (ask, &view.entry) {
-                    let charge = request.kind.operation() != crate::entry::Operation::Charge;
+                    let charge = request.kind.operation() != Operation::Charge;
                     let seq = account.postings.get(&(charge, request.key.clone()));
                     view.entry = seq.and_then(|seq| account.entries.get(seq)).cloned();
                 }
@@ -164,8 +168,8 @@ pub(super) const FAULTS: &[Fault] = &[
         Hooks {
             sees: |ask, view, _| {
                 if let (Ask::Post(request), Some(entry)) = (ask, &mut view.entry)
-                    && let crate::ledger::request::PostKind::Refund { of, .. } = &request.kind
-                    && let Some(detail) = entry.detail.as_mut().map(std::sync::Arc::make_mut)
+                    && let PostKind::Refund { of, .. } = &request.kind
+                    && let Some(detail) = entry.detail.as_mut().map(Arc::make_mut)
                 {
                     detail.of = Some(Box::new(of.clone()));
                 }
@@ -197,8 +201,8 @@ pub(super) const FAULTS: &[Fault] = &[
         &["a_repeated_void_is_a_replay", "keys_of_closed_holds_outlast_a_day_or_the_lifetime"],
         Hooks {
             answers: |ask, answer, _, _| {
-                if matches!(ask, Ask::Void(_)) {
-                    answer.novelty = crate::account::Novelty::Fresh;
+                if matches!(ask, Ask::Void) {
+                    answer.novelty = Novelty::Fresh;
                 }
             },
             ..HONEST

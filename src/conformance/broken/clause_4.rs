@@ -7,12 +7,11 @@ use crate::ledger::reply::Found;
 
 pub(super) const FAULTS: &[Fault] = &[
     Fault::blunt(
-        "a hold for which there is too little is refused without proof",
+        "what not even a debt suffices for is refused without proof",
         &["a_shortfall_is_proved_and_adds_up"],
         Hooks {
-            refuses: |_, error, view, _| {
-                if matches!(error, LedgerError::Insufficient(short) if short.debt_limit > 0 && view.hold.is_none())
-                {
+            refuses: |_, error, _, _| {
+                if matches!(error, LedgerError::Insufficient(short) if short.debt_limit > 0) {
                     *error = LedgerError::invalid("the amount", "must be available", "");
                 }
             },
@@ -61,14 +60,11 @@ pub(super) const FAULTS: &[Fault] = &[
         },
     ),
     Fault::new(
-        "a hold that was never made looks closed",
+        "the void of a hold that was never made is called a conflict",
         &["operations_on_a_hold_that_never_was"],
         Hooks {
-            refuses: |ask, error, _, account| {
-                if matches!(ask, Ask::Void(_))
-                    && *error == LedgerError::UnknownHold
-                    && account.state.held == 0
-                {
+            refuses: |ask, error, _, _| {
+                if matches!(ask, Ask::Void) && *error == LedgerError::UnknownHold {
                     *error = LedgerError::KeyConflict { field: "key".into() };
                 }
             },

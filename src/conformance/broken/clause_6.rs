@@ -1,9 +1,11 @@
 //! Clause 6 broken: captures that take too much or lose what they could not take, and what is given back wrongly.
 
+use crate::clock::Timestamp;
 use crate::conformance::broken::Fault;
 use crate::conformance::broken::hooks::{Ask, HONEST, Hooks};
-use crate::hold::{HoldStatus, LateCapture, OverCapture};
-use crate::ledger::request::CaptureMode;
+use crate::entry::{ChargeRef, Operation};
+use crate::hold::{HoldState, HoldStatus, LateCapture, OverCapture};
+use crate::ledger::request::{CaptureMode, PostKind};
 
 pub(super) const FAULTS: &[Fault] = &[
     Fault::new(
@@ -18,7 +20,7 @@ pub(super) const FAULTS: &[Fault] = &[
         ],
         Hooks {
             capture: |request, account| {
-                let own = account.holds.get(&request.key).map_or(0, |hold| hold.reserve());
+                let own = account.holds.get(&request.key).map_or(0, HoldState::reserve);
                 if request.over != OverCapture::Reject
                     && !request.debt_limit.is_negative()
                     && account.state.held > own
@@ -155,7 +157,7 @@ pub(super) const FAULTS: &[Fault] = &[
                     && hold.status == HoldStatus::Expired
                 {
                     hold.status = HoldStatus::Open;
-                    hold.release_at = crate::clock::Timestamp::MAX;
+                    hold.release_at = Timestamp::MAX;
                     view.state.held += hold.reserve();
                     view.state.open_holds += 1;
                 }
@@ -211,7 +213,7 @@ pub(super) const FAULTS: &[Fault] = &[
         &["a_captured_hold_cannot_be_voided"],
         Hooks {
             sees: |ask, view, _| {
-                if let (Ask::Void(_), Some(hold)) = (ask, &mut view.hold)
+                if let (Ask::Void, Some(hold)) = (ask, &mut view.hold)
                     && hold.is_open()
                 {
                     hold.total -= hold.captured;
@@ -299,13 +301,10 @@ pub(super) const FAULTS: &[Fault] = &[
         Hooks {
             sees: |ask, view, account| {
                 if let Ask::Post(request) = ask
-                    && let crate::ledger::request::PostKind::Refund {
-                        of: crate::entry::ChargeRef::Charge(key),
-                        ..
-                    } = &request.kind
+                    && let PostKind::Refund { of: ChargeRef::Charge(key), .. } = &request.kind
                     && view.charge.is_none()
                 {
-                    view.charge = account.posting(crate::entry::Operation::Credit, key).cloned();
+                    view.charge = account.posting(Operation::Credit, key).cloned();
                 }
             },
             ..HONEST

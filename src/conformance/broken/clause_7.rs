@@ -6,7 +6,7 @@ use crate::clock::Timestamp;
 use crate::conformance::broken::Fault;
 use crate::conformance::broken::hooks::{Ask, Due, HONEST, Hooks, Occasion, View};
 use crate::conformance::broken::ledger::Account;
-use crate::entry::Detail;
+use crate::entry::{Detail, Entry};
 use crate::few::Few;
 use crate::grant::{Draw, Grant, GrantKind, Grants, Origin};
 use crate::hold::HoldState;
@@ -103,7 +103,7 @@ pub(super) const FAULTS: &[Fault] = &[
         ],
         Hooks {
             sees: |ask, view, _| {
-                if let (Ask::Void(_), Some(draws)) = (ask, view.hold.as_mut().and_then(draws_of)) {
+                if let (Ask::Void, Some(draws)) = (ask, view.hold.as_mut().and_then(draws_of)) {
                     let helds: Vec<i64> = draws.iter().map(|draw| draw.held).collect();
                     for (draw, held) in draws.iter_mut().zip(helds.iter().rev()) {
                         draw.held = *held;
@@ -222,7 +222,7 @@ pub(super) const FAULTS: &[Fault] = &[
                 if !matches!(ask, Ask::Turn) {
                     let now = view.state.time.max(view.now);
                     let origins = view.state.grants.list().iter();
-                    let over = origins.filter(|grant| grant.next_turn() <= now).map(|grant| grant.id());
+                    let over = origins.filter(|grant| grant.next_turn() <= now).map(Grant::id);
                     for id in over.collect::<Vec<_>>() {
                         view.state.grants.change(|grants| {
                             for grant in grants.iter_mut().filter(|grant| grant.origin.id == id) {
@@ -242,8 +242,7 @@ pub(super) const FAULTS: &[Fault] = &[
         &["credit_ends_to_the_microsecond_as_a_change_of_its_own", "an_end_takes_only_what_is_free"],
         Hooks {
             stores: |ask, changes, view, account| {
-                if let (Ask::Turn, Some(grant)) =
-                    (ask, changes.entry.as_ref().and_then(|entry| entry.grant()))
+                if let (Ask::Turn, Some(grant)) = (ask, changes.entry.as_ref().and_then(Entry::grant))
                     && account.scratch.seen.insert(grant)
                 {
                     changes.account.grants = view.state.grants.clone();
@@ -316,7 +315,7 @@ pub(super) const FAULTS: &[Fault] = &[
             sees: |ask, view, _| {
                 if matches!(ask, Ask::Post(_)) {
                     retell(&mut view.state.grants, |origin| {
-                        origin.label = Some("apart".parse().expect("a label"))
+                        origin.label = Some("apart".parse().expect("a label"));
                     });
                 }
             },

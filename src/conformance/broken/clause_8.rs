@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::cap::{Caps, Counter};
+use crate::cap::{Cap, Caps, Counter};
 use crate::conformance::broken::Fault;
 use crate::conformance::broken::hooks::{Ask, HONEST, Hooks, View};
 use crate::conformance::broken::ledger::Account;
@@ -83,7 +83,7 @@ pub(super) const FAULTS: &[Fault] = &[
         ],
         Hooks {
             stores: |ask, changes, _, account| {
-                if matches!(ask, Ask::Void(_)) {
+                if matches!(ask, Ask::Void) {
                     keep_held(changes, account);
                 }
             },
@@ -126,7 +126,7 @@ pub(super) const FAULTS: &[Fault] = &[
         ],
         Hooks {
             sees: |ask, view, _| {
-                if matches!(ask, Ask::Void(_) | Ask::Release) {
+                if matches!(ask, Ask::Void | Ask::Release) {
                     count_now(view);
                 }
             },
@@ -362,7 +362,7 @@ pub(super) const FAULTS: &[Fault] = &[
 fn counting(caps: &Caps) -> Caps {
     let unlimited = caps.iter().cloned().map(|cap| {
         let limit = cap.limit.map(|limit| limit.unit().minor(i64::MAX));
-        crate::cap::Cap { limit, ..cap }
+        Cap { limit, ..cap }
     });
     Caps::new(unlimited).expect("the same caps")
 }

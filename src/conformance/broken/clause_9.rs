@@ -49,7 +49,7 @@ pub(super) const FAULTS: &[Fault] = &[
         &["the_sums_hold_after_every_kind_of_change"],
         Hooks {
             stores: |ask, changes, _, _| {
-                if matches!(ask, Ask::Void(_)) {
+                if matches!(ask, Ask::Void) {
                     changes.account.open_holds = changes.account.open_holds.saturating_sub(1);
                 }
             },
