@@ -27,18 +27,24 @@
 //!
 //! | clause | promise | about |
 //! |---|---|---|
-//! | 1 | Atomic | check and hold in one step, minimums, units, accounts apart |
-//! | 2 | Idempotent | replays, conflicts and the field they name, refusals that leave no trace |
+//! | 1 | Atomic | check and hold in one step, minimums, units, accounts apart; many threads that race for the last units |
+//! | 2 | Idempotent | replays, conflicts and the field they name, also of credit and its terms; refusals that leave no trace |
 //! | 3 | Submitted by the call | dropped futures, a void before any answer |
 //! | 4 | Three outcomes | find, unknown holds and charges, the proof of a refusal |
-//! | 5 | Lifetimes | expiry to the microsecond, sweeps, grace, clocks that go backwards |
-//! | 6 | Captures | above, below, partial and late; resize, void and refund |
-//! | 9 | Sums | balances, debt, chargebacks, statements and their pages |
-//! | 10 | Sequence | numbers of changes, thresholds, lists of holds, revisions |
+//! | 5 | Lifetimes | expiry to the microsecond, sweeps, grace, clocks that go backwards, the order of what became due |
+//! | 6 | Captures | above, below, partial and late, with grants too; resize, void and refund |
+//! | 7 | Grants | what is a grant and which are one, the order of use, draws, starts and ends, debt, refunds, renewals, courtesies |
+//! | 8 | Spend caps | what counts where and is given back, periods on the calendar and rolling, the proof of a refusal, races |
+//! | 9 | Sums | balances, debt, chargebacks, statements and their pages; long histories of everything at once |
+//! | 10 | Sequence | numbers of changes, thresholds, lists of holds, revisions, what a sweep books |
 //! | 11 | Limits | both sides of each limit, amounts up to `i64::MAX` |
 //!
-//! How a ledger behaves while its store cannot be reached is for [`outages`], which need a switch. What no check can show is
-//! behaviour after a crash, and what many threads do only now and then: those need tests that know the store.
+//! Those of clauses 1 and 8 with `at once` in their names run 16 threads, and find a check made outside of the step that
+//! holds or charges with all but certainty. How a ledger answers while its store is out of reach is for [`outages`], which
+//! need a switch. What no check can show is behaviour after a crash, or of several processes on one store: those need tests
+//! that know the store.
+//!
+//! The checks are checked themselves, by ledgers that are broken in some 170 ways: each says which checks find it.
 //!
 //! [`run`] says everything that fails. [`failures`] gives it as data, [`checks`] the checks one by one, for a test of
 //! each or to leave out [the large one](Check::is_large) on a store that is slow.

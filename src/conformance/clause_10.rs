@@ -7,6 +7,7 @@ use crate::conformance::world::credit::{paid, promo};
 use crate::conformance::world::{DEFAULT_RELEASE, Make, World, given, refusal};
 use crate::conformance::{Check, clause};
 use crate::error::LedgerError;
+use crate::limits::Limits;
 
 pub(super) const CHECKS: &[Check] = clause! { 10:
     each_change_has_the_next_number
@@ -20,6 +21,7 @@ pub(super) const CHECKS: &[Check] = clause! { 10:
     each_posting_of_credit_is_one_change
     what_comes_free_of_ended_credit_is_there_between_two_changes
     a_sweep_says_how_many_starts_and_ends_it_booked
+    a_sweep_finds_each_end_whatever_came_before_it
     a_sweep_of_starts_and_ends_is_bounded
     a_refusal_by_a_cap_takes_no_number
 };
@@ -221,9 +223,12 @@ fn each_posting_of_credit_is_one_change(make: Make<'_>) -> Checked {
     Ok(())
 }
 
+/// A change of the hold, as its number and what was available before and after.
+type Change = fn(&World) -> Checked<(u64, i64, i64)>;
+
 /// "Just after its change": the expiry right after it is a change of its own.
 fn what_comes_free_of_ended_credit_is_there_between_two_changes(make: Make<'_>) -> Checked {
-    let ways: [fn(&World) -> Checked<(u64, i64, i64)>; 3] = [
+    let ways: [Change; 3] = [
         |world| {
             let applied = world.void("h")?;
             Ok((applied.seq(), applied.available_before().minor(), applied.available_after().minor()))
@@ -275,6 +280,62 @@ fn a_sweep_says_how_many_starts_and_ends_it_booked(make: Make<'_>) -> Checked {
     ensure_eq!(world.available()?, 20);
     world.sweep()?;
     ensure_eq!((world.sweep()?.booked(), world.seq()?), (0, 11));
+    Ok(())
+}
+
+/// What happened to a grant before its end.
+type Before = (&'static str, fn(&World) -> Checked);
+
+/// An end that was not due when the grant was made, because nothing of it was free, is due when something is.
+fn a_sweep_finds_each_end_whatever_came_before_it(make: Make<'_>) -> Checked {
+    let before: [Before; 6] = [
+        ("all of it was held", |world| {
+            world.hold("h", 10)?;
+            world.void("h")?;
+            Ok(())
+        }),
+        ("a hold shrank", |world| {
+            world.hold("h", 10)?;
+            world.resize_now("h", 9)?;
+            Ok(())
+        }),
+        ("it was used up and refunded", |world| {
+            world.charge("c", 10)?;
+            world.refund_charge("r", "c", 3)?;
+            Ok(())
+        }),
+        ("more merged into it", |world| {
+            world.charge("c", 9)?;
+            world.credit("more", &promo().ending_at(world.start_of_day(1)), 5)?;
+            Ok(())
+        }),
+        ("it was captured in part", |world| {
+            world.hold("h", 10)?;
+            world.capture("h", 4)?;
+            Ok(())
+        }),
+        ("one that ends sooner came after it", |world| {
+            world.credit("soon", &promo().ending_at(world.in_seconds(60)), 5)?;
+            world.pass(60);
+            ensure_eq!(world.sweep()?.booked(), 1);
+            Ok(())
+        }),
+    ];
+    for (what, before) in before {
+        let world = World::new(make);
+        world.credit("a", &promo().ending_at(world.start_of_day(1)), 10)?;
+        before(&world)?;
+        world.clock.set(world.start_of_day(1));
+        ensure_eq!(world.sweep()?.booked(), 1, "{what}");
+    }
+    // Credit that was revived ends by itself again.
+    let world = World::new(make);
+    world.credit("a", &paid().ending_at(world.in_seconds(60)), 10)?;
+    world.charge("c", 10)?;
+    world.pass(60);
+    world.refund_charge("r", "c", 3)?;
+    world.clock.advance(Limits::REVIVAL);
+    ensure_eq!((world.sweep()?.booked(), world.seq()?), (1, 4));
     Ok(())
 }
 

@@ -43,6 +43,8 @@ pub(super) const CHECKS: &[Check] = clause! { 8:
     a_replay_is_answered_under_a_reached_cap
     holds_and_entries_say_what_they_count
     what_is_drawn_on_grants_counts_like_anything_else
+    a_hold_of_nothing_counts_what_it_grows_by_and_what_is_captured
+    a_hold_that_shrank_to_nothing_counts_what_it_grows_by
 };
 
 fn what_is_held_and_what_is_charged_count_together(make: Make<'_>) -> Checked {
@@ -353,5 +355,43 @@ fn what_is_drawn_on_grants_counts_like_anything_else(make: Make<'_>) -> Checked 
     world.capped(|| world.charge_under("c", 2, &cap))?;
     world.fresh(|| world.capture("h", 6))?;
     ensure_eq!(world.days_of("a")?, [(0, 6, 0)]);
+    Ok(())
+}
+
+/// As work that streams does: begun with nothing held, it is under its caps all the same.
+fn a_hold_of_nothing_counts_what_it_grows_by_and_what_is_captured(make: Make<'_>) -> Checked {
+    let world = World::funded(make, 1_000)?;
+    let cap = world.a_day("a", 10);
+    for name in ["grown", "above", "late"] {
+        world.fresh(|| world.hold_under(name, 0, &cap))?;
+    }
+    world.fresh(|| world.resize_now("grown", 2))?;
+    ensure_eq!(world.days_of("a")?, [(0, 0, 2)]);
+    world.fresh(|| world.capture("above", 3))?;
+    ensure_eq!(world.days_of("a")?, [(0, 3, 2)]);
+    world.clock.advance(DEFAULT_RELEASE);
+    world.fresh(|| world.capture("late", 4))?;
+    ensure_eq!(world.days_of("a")?, [(0, 7, 0)]);
+    // One that got nothing because nothing was left.
+    let full = world.a_day("a", 7);
+    let request = world.hold_request("least", 5).with_minimum(world.amount(0)).with_caps(full);
+    world.fresh(|| world.hold_with(request))?;
+    world.fresh(|| world.capture("least", 1))?;
+    ensure_eq!(world.days_of("a")?, [(0, 8, 0)]);
+    Ok(())
+}
+
+fn a_hold_that_shrank_to_nothing_counts_what_it_grows_by(make: Make<'_>) -> Checked {
+    let world = World::funded(make, 1_000)?;
+    let cap = world.a_day("a", 10);
+    world.fresh(|| world.long_hold_under("h", 4, &cap))?;
+    world.fresh(|| world.long_hold_under("k", 4, &cap))?;
+    world.fresh(|| world.resize_now("h", 0))?;
+    world.fresh(|| world.partial("k", 4))?;
+    ensure_eq!(world.days_of("a")?, [(0, 4, 0)]);
+    world.on_day(1);
+    world.fresh(|| world.resize_now("h", 3))?;
+    world.fresh(|| world.resize_now("k", 6))?;
+    ensure_eq!(world.days_of("a")?, [(0, 4, 0), (1, 0, 5)]);
     Ok(())
 }

@@ -1,6 +1,7 @@
 //! Clause 9: the sums, debt, and what entries and statements say.
 
 mod histories;
+mod history;
 
 use std::time::Duration;
 

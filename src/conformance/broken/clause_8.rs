@@ -150,6 +150,7 @@ pub(super) const FAULTS: &[Fault] = &[
         &[
             "a_cap_that_is_more_than_used_up_has_nothing_left",
             "a_capture_is_never_refused_by_a_cap",
+            "a_hold_of_nothing_counts_what_it_grows_by_and_what_is_captured",
             "what_is_above_the_hold_counts_when_it_is_captured",
         ],
         Hooks {

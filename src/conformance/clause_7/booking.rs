@@ -242,12 +242,14 @@ fn credit_of_the_same_start_merges_before_it_starts(make: Make<'_>) -> Checked {
     let terms = promo().starting_at(world.in_seconds(60));
     world.fresh(|| world.credit("a", &terms, 5))?;
     world.fresh(|| world.credit("b", &terms, 6))?;
-    ensure_eq!(world.purse()?, "a 11 (later), plain 0");
+    // What can be used now is not one with what cannot, and stays apart when that starts.
+    world.fresh(|| world.credit("c", &promo(), 1))?;
+    ensure_eq!(world.purse()?, "a 11 (later), c 1, plain 0");
     world.pass(60);
-    ensure_eq!(world.purse()?, "a 11, plain 0");
+    ensure_eq!(world.purse()?, "a 11, c 1, plain 0");
     // One start for both.
     ensure_eq!(world.latest(1)?, ["grant +11: a +11"]);
-    ensure_eq!(world.seq()?, 3);
+    ensure_eq!(world.seq()?, 4);
     Ok(())
 }
 

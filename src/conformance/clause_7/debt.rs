@@ -17,6 +17,7 @@ pub(crate) const CHECKS: &[Check] = clause! { 7:
     a_refund_to_a_grant_pays_a_debt_first
     an_end_pays_what_is_owed_before_anything_is_lost
     an_expiry_of_what_came_free_pays_what_is_owed
+    a_capture_that_frees_ended_credit_beside_a_debt_pays_it
     credit_still_to_start_pays_nothing
 };
 
@@ -177,6 +178,22 @@ fn an_expiry_of_what_came_free_pays_what_is_owed(make: Make<'_>) -> Checked {
     world.pass(60);
     world.fresh_then(1, || world.void("h"))?;
     ensure_eq!(world.latest(1)?, ["expiry -6: a -10, plain +4"]);
+    ensure_eq!((world.purse()?, world.available()?), ("plain 0".to_owned(), 0));
+    Ok(())
+}
+
+fn a_capture_that_frees_ended_credit_beside_a_debt_pays_it(make: Make<'_>) -> Checked {
+    let world = World::funded(make, 5)?;
+    world.hold_with(world.long_hold("h", 5))?;
+    world.credit("a", &promo().ending_at(world.in_seconds(60)), 5)?;
+    world.fresh(|| world.resize_now("h", 10))?;
+    ensure_eq!(world.draws_of("h")?, "plain 5 held, a 5 held");
+    world.fresh(|| world.adjust("back", -5))?;
+    world.pass(60);
+    // The plain credit it drew is gone, and the grant that it did not need has ended: the charge pays from it, or the
+    // expiry does.
+    world.capture("h", 5)?;
+    world.check_sums()?;
     ensure_eq!((world.purse()?, world.available()?), ("plain 0".to_owned(), 0));
     Ok(())
 }

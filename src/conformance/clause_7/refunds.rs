@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use crate::clock::Timestamp;
 use crate::conformance::failed::{Checked, ensure, ensure_eq};
 use crate::conformance::world::credit::{included, label, paid, promo};
 use crate::conformance::world::spend::DAY;
@@ -21,9 +22,13 @@ pub(crate) const CHECKS: &[Check] = clause! { 7:
     plain_credit_and_debt_go_back_to_plain_credit
     a_grant_that_has_not_ended_gets_its_part_back
     a_grant_that_was_used_up_is_there_again
+    what_later_refunds_add_does_not_change_what_was_granted
+    a_grant_that_was_used_up_merges_as_new_credit_would
     bought_credit_that_has_ended_is_revived_for_30_days
     revived_credit_keeps_its_id_and_place
     a_second_refund_finds_revived_credit_as_it_is
+    revived_credit_that_was_used_up_is_there_again_until_its_new_end
+    an_older_charge_gives_back_on_the_terms_it_was_drawn_on
     bought_credit_that_ended_with_a_hold_on_it_is_one_when_revived
     given_credit_that_has_ended_is_booked_and_expires_at_once
     a_refund_can_say_for_how_long_ended_credit_revives
@@ -152,6 +157,39 @@ fn a_grant_that_was_used_up_is_there_again(make: Make<'_>) -> Checked {
     Ok(())
 }
 
+fn what_later_refunds_add_does_not_change_what_was_granted(make: Make<'_>) -> Checked {
+    let world = World::new(make);
+    world.credit("a", &promo(), 10)?;
+    world.fresh(|| world.charge("c", 10))?;
+    for (name, minor, remaining) in [("r1", 4, 4), ("r2", 3, 7), ("r3", 3, 10)] {
+        world.fresh(|| world.refund_charge(name, "c", minor))?;
+        let grant = world.grant_of("a")?;
+        ensure_eq!((grant.remaining().minor(), grant.original().minor()), (remaining, 4), "{name}");
+    }
+    Ok(())
+}
+
+fn a_grant_that_was_used_up_merges_as_new_credit_would(make: Make<'_>) -> Checked {
+    let world = World::new(make);
+    let terms = promo().ending_at(world.in_seconds(600));
+    world.credit("a", &terms, 10)?;
+    world.fresh(|| world.charge("c", 10))?;
+    // What is used up is no longer there, so this is a grant of its own.
+    let entry = world.fresh(|| world.credit("b", &terms, 5))?;
+    ensure_eq!(entry.grant(), Some(entry.seq()));
+    let entry = world.fresh(|| world.refund_charge("r", "c", 4))?;
+    ensure_eq!((world.moved(&entry)?, world.purse()?), ("b +4".to_owned(), "b 9, plain 0".to_owned()));
+    ensure_eq!(world.grant_of("b")?.original().minor(), 9, "amounts add up");
+    // On other terms it is there beside the other.
+    let world = World::new(make);
+    world.credit("a", &terms, 10)?;
+    world.fresh(|| world.charge("c", 10))?;
+    world.fresh(|| world.credit("b", &promo(), 5))?;
+    world.fresh(|| world.refund_charge("r", "c", 4))?;
+    ensure_eq!(world.purse()?, "a 4, b 5, plain 0");
+    Ok(())
+}
+
 /// Paid credit `a` of 10 that ended a minute after all of it was charged as `c`, an hour ago.
 #[track_caller]
 fn bought_and_ended(make: Make<'_>) -> Checked<World> {
@@ -215,6 +253,34 @@ fn a_second_refund_finds_revived_credit_as_it_is(make: Make<'_>) -> Checked {
     world.fresh(|| world.refund_charge("r3", "c", 2))?;
     ensure_eq!(world.grant_of("a")?.ends_at(), Some(until.saturating_add(DAY * 30)));
     ensure_eq!(world.purse()?, "a 2, plain 3");
+    Ok(())
+}
+
+/// Revived, used up by `d`, and it is ten days later.
+#[track_caller]
+fn revived_and_used_up(make: Make<'_>) -> Checked<(World, Timestamp)> {
+    let world = bought_and_ended(make)?;
+    world.fresh(|| world.refund_charge("r1", "c", 4))?;
+    let until = world.now().saturating_add(DAY * 30);
+    world.fresh(|| world.charge("d", 4))?;
+    ensure_eq!((world.draws_of_charge("d")?, world.purse()?), ("a 4 used".to_owned(), "plain 3".to_owned()));
+    world.clock.advance(DAY * 10);
+    Ok((world, until))
+}
+
+fn revived_credit_that_was_used_up_is_there_again_until_its_new_end(make: Make<'_>) -> Checked {
+    let (world, until) = revived_and_used_up(make)?;
+    world.fresh(|| world.refund_charge("r2", "d", 2))?;
+    ensure_eq!((world.purse()?, world.grant_of("a")?.ends_at()), ("a 2, plain 3".to_owned(), Some(until)));
+    Ok(())
+}
+
+/// That charge drew on the grant when it had its first end, and nothing of it is there to tell of a later one.
+fn an_older_charge_gives_back_on_the_terms_it_was_drawn_on(make: Make<'_>) -> Checked {
+    let (world, _) = revived_and_used_up(make)?;
+    world.fresh(|| world.refund_charge("r2", "c", 2))?;
+    let until = world.now().saturating_add(DAY * 30);
+    ensure_eq!((world.purse()?, world.grant_of("a")?.ends_at()), ("a 2, plain 3".to_owned(), Some(until)));
     Ok(())
 }
 

@@ -21,6 +21,8 @@ pub(crate) const CHECKS: &[Check] = clause! { 7:
     bought_credit_beyond_is_plain_where_there_is_nothing_to_join
     bought_credit_that_joins_has_started
     a_refund_that_brings_credit_back_beyond_joins_too
+    a_refund_that_brings_a_gift_back_beyond_is_not_refused
+    ended_credit_that_a_hold_keeps_needs_room_to_revive
     a_renewal_has_the_room_of_what_it_ends
 };
 
@@ -210,6 +212,42 @@ fn a_refund_that_brings_credit_back_beyond_joins_too(make: Make<'_>) -> Checked 
     ensure_eq!(world.moved(&entry)?, "plain +2");
     ensure_eq!(world.grants()?.len(), 32);
     ensure!(matches!(refusal(world.refund_charge("r4", "c", 1))?, LedgerError::RefundTooLarge { .. }));
+    Ok(())
+}
+
+/// "The same": it joins, whatever it was.
+fn a_refund_that_brings_a_gift_back_beyond_is_not_refused(make: Make<'_>) -> Checked {
+    let world = World::new(make);
+    let day = |days: u32| world.start_of_day(days);
+    world.credit("gift", &promo().ending_at(day(20)), 5)?;
+    world.charge("c", 5)?;
+    world.credit("day 25", &paid().ending_at(day(25)), 1)?;
+    fill(&world, Limits::MAX_GRANTS)?;
+    let entry = world.fresh(|| world.refund_charge("r", "c", 5))?;
+    ensure_eq!((entry.amount().minor(), world.moved(&entry)?), (5, "day-25 +5".to_owned()));
+    ensure_eq!(world.grants()?.len(), 32);
+    Ok(())
+}
+
+fn ended_credit_that_a_hold_keeps_needs_room_to_revive(make: Make<'_>) -> Checked {
+    let world = World::new(make);
+    let day = |days: u32| world.start_of_day(days);
+    world.credit("a", &paid().ending_at(day(1)), 10)?;
+    world.charge("c", 6)?;
+    world.hold_with(world.long_hold("h", 4))?;
+    world.clock.set(day(1));
+    world.credit("day 40", &paid().ending_at(day(40)), 1)?;
+    fill(&world, 1 + Limits::MAX_GRANTS)?;
+    let entry = world.fresh(|| world.refund_charge("r", "c", 5))?;
+    ensure_eq!(world.moved(&entry)?, "day-40 +5");
+    // It has ended, and what comes free of it expires.
+    world.fresh_then(1, || world.void("h"))?;
+    ensure_eq!(world.latest(1)?, ["expiry -4: a -4"]);
+    // Where there is room it revives.
+    world.fresh(|| world.charge("d", 6))?;
+    ensure_eq!(world.draws_of_charge("d")?, "day-40 6 used");
+    let entry = world.fresh(|| world.refund_charge("s", "c", 1))?;
+    ensure_eq!((world.moved(&entry)?, world.grant_of("a")?.ends_at()), ("a +1".to_owned(), Some(day(31))));
     Ok(())
 }
 

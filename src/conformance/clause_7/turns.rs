@@ -20,6 +20,7 @@ pub(crate) const CHECKS: &[Check] = clause! { 7:
     an_end_is_seen_by_whatever_comes_first
     an_end_takes_only_what_is_free
     what_is_used_up_ends_without_a_trace
+    what_was_booked_is_found_after_its_start_and_its_end
     starts_and_ends_are_found_under_no_key
     what_holds_drew_on_ended_credit_stays_usable
     a_capture_that_frees_ended_credit_expires_the_rest_at_once
@@ -81,6 +82,7 @@ fn credit_starts_to_the_microsecond_as_a_change_of_its_own(make: Make<'_>) -> Ch
         ensure_eq!((entry.effective_at(), entry.booked_at()), (start, start));
         ensure_eq!((entry.key(), entry.grant()), (&key("a"), Some(booked.seq())));
         ensure_eq!(world.moved(&entry)?, "a +10");
+        ensure_eq!(entry.terms().map(|terms| terms.kind), booked.terms().map(|terms| terms.kind));
         ensure!(world.grant_of("a")?.has_started());
         // Once.
         world.pass(1_000_000);
@@ -133,6 +135,7 @@ fn credit_ends_to_the_microsecond_as_a_change_of_its_own(make: Make<'_>) -> Chec
         ensure_eq!((entry.effective_at(), entry.booked_at()), (end, end));
         ensure_eq!((entry.key(), entry.grant()), (&key("a"), Some(booked.seq())));
         ensure_eq!(world.moved(&entry)?, "a -10");
+        ensure_eq!(entry.terms().map(|terms| terms.kind), booked.terms().map(|terms| terms.kind));
         ensure_eq!(world.purse()?, "plain 3");
         // Once.
         world.pass(1_000_000);
@@ -198,18 +201,29 @@ fn what_is_used_up_ends_without_a_trace(make: Make<'_>) -> Checked {
     Ok(())
 }
 
-fn starts_and_ends_are_found_under_no_key(make: Make<'_>) -> Checked {
+fn what_was_booked_is_found_after_its_start_and_its_end(make: Make<'_>) -> Checked {
     let world = World::new(make);
     let terms = promo().starting_at(world.in_seconds(60)).ending_at(world.in_seconds(120));
     let booked = world.fresh(|| world.credit("a", &terms, 10))?;
-    for _ in 0..3 {
+    for count in [2, 3, 3] {
         world.pass(60);
         ensure_eq!(world.find_entry("a")?, Some(booked.clone()));
+        ensure_eq!(world.statement()?.len(), count);
+    }
+    Ok(())
+}
+
+/// Their entries have the key of the grant, which is not the key of anything that was asked for by it.
+fn starts_and_ends_are_found_under_no_key(make: Make<'_>) -> Checked {
+    let world = World::new(make);
+    let terms = promo().starting_at(world.in_seconds(60)).ending_at(world.in_seconds(120));
+    world.fresh(|| world.credit("a", &terms, 10))?;
+    for _ in 0..3 {
+        world.pass(60);
         let mut request = FindRequest::credit(world.account.clone(), key("a"));
         request.operation = Operation::Time;
         ensure_eq!(future::wait(world.ledger.find(request))?, Found::NotApplied);
     }
-    ensure_eq!(world.statement()?.len(), 3);
     Ok(())
 }
 

@@ -1,5 +1,7 @@
 //! For how long counters are kept, and how they are listed.
 
+use std::time::Duration;
+
 use crate::cap::{Cap, Counter, CounterKey};
 use crate::conformance::failed::{Checked, ensure, ensure_eq};
 use crate::conformance::world::spend::{DAY, caps, scope};
@@ -12,6 +14,7 @@ use crate::period::Period;
 pub(crate) const CHECKS: &[Check] = clause! { 8:
     a_counter_is_kept_for_the_longest_hold_and_its_grace
     a_counter_is_kept_while_a_hold_counts_in_it
+    a_counter_that_nobody_needs_is_forgotten
     counters_are_listed_by_scope_period_and_time
     counters_of_one_scope_are_listed_alone
     counters_carry_the_number_they_were_read_at
@@ -60,6 +63,25 @@ fn a_counter_is_kept_while_a_hold_counts_in_it(make: Make<'_>) -> Checked {
     world.fresh(|| world.capture("h", 5))?;
     // What is left of it now is over; what was used today is not.
     ensure!(world.days_of("a")?.contains(&(180, 3, 0)), "{:?}", world.days_of("a")?);
+    world.check_sums()?;
+    Ok(())
+}
+
+/// Once its account is changed and swept again.
+fn a_counter_that_nobody_needs_is_forgotten(make: Make<'_>) -> Checked {
+    let world = World::funded(make, 1_000)?;
+    let rolling = Cap::counting(scope("a"), Period::rolling(Duration::from_secs(3_600))?);
+    let both = caps([world.daily("a", 10), rolling]);
+    world.fresh(|| world.charge_under("c", 7, &both))?;
+    world
+        .clock
+        .set(world.start_of_day(1).saturating_add(Limits::MAX_LIFETIME).saturating_add(Limits::MAX_GRACE));
+    world.fresh(|| world.charge_under("d", 5, &both))?;
+    world.sweep()?;
+    let page = world.counters(world.counters_request())?;
+    let counted: Vec<_> =
+        page.counters().iter().map(|counter| (counter.start(), counter.used().minor())).collect();
+    ensure_eq!(counted, [(world.now(), 5), (world.now(), 5)]);
     world.check_sums()?;
     Ok(())
 }

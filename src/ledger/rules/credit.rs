@@ -57,7 +57,8 @@ impl AccountState {
 
 /// What a hold drew, with plain credit named as well if there is anything to tell it from.
 pub(super) fn draws_of(hold: &HoldState, account: &AccountState) -> Few<Draw> {
-    if !hold.draws().is_empty() || account.grants.is_empty() {
+    let nothing = hold.reserve() == 0 && hold.captured == 0;
+    if !hold.draws().is_empty() || account.grants.is_empty() || nothing {
         return hold.draws.clone();
     }
     let plain = Draw {
@@ -156,8 +157,9 @@ pub(super) fn spend_held(
     }
 }
 
-/// Gives back what a hold set aside and does not need, the last drawn first.
-pub(super) fn give_back(account: &mut AccountState, draws: &mut [Draw], amount: i64) {
+/// Gives back what a hold set aside and does not need, the last drawn first. A draw of which nothing is left is
+/// forgotten.
+pub(super) fn give_back(account: &mut AccountState, draws: &mut Few<Draw>, amount: i64) {
     let mut left = amount;
     for draw in draws.iter_mut().rev() {
         let part = draw.held.min(left);
@@ -165,6 +167,7 @@ pub(super) fn give_back(account: &mut AccountState, draws: &mut [Draw], amount: 
         draw.held = draw.held.saturating_sub(part);
         take_back(account, draw, part, 0);
     }
+    draws.retain(|draw| draw.held != 0 || draw.used != 0);
 }
 
 /// Lowers what is held of the grant behind a draw, and what remains of it.
@@ -230,7 +233,10 @@ pub(super) fn add_grant(
     account.grants.change(|grants| {
         let ends_at = |grant: &Grant| grant.origin.ends_at.unwrap_or(Timestamp::MAX);
         let same = grants.iter().position(|known| known.origin.id == new.origin.id);
-        let position = match grants.iter().position(|known| merges(known, new, now)) {
+        let merging = |known: &Grant| merges(known, new, now);
+        let itself = same.filter(|position| grants.get(*position).is_some_and(merging));
+        let was_there = same.is_some();
+        let position = match itself.or_else(|| grants.iter().position(merging)) {
             Some(position) => Some(position),
             // Ended, with holds on it, and now to be used again.
             None if fits && same.is_some() => same,
@@ -251,7 +257,10 @@ pub(super) fn add_grant(
             // Perhaps with a later end.
             joined.origin = Arc::clone(&new.origin);
         }
-        joined.original = joined.original.saturating_add(new.original);
+        // What comes back to a grant was part of it before.
+        if joined.origin.id != new.origin.id || !was_there {
+            joined.original = joined.original.saturating_add(new.original);
+        }
         joined.remaining = joined.remaining.saturating_add(new.remaining);
         if joined.started {
             move_by(movements, joined.origin.id, unit, new.remaining);
@@ -292,8 +301,8 @@ fn return_to(
     let now = account.time;
     // As it stands now, if it is still there: its end may have moved.
     let known = account.grants.list().iter().find(|grant| grant.origin.id == origin.id);
-    let (known_ends_at, there) = known.map_or((origin.ends_at, false), |grant| (grant.origin.ends_at, true));
-    let mut revived = Origin { ends_at: known_ends_at, ..origin.as_ref().clone() };
+    let ends_at = known.map_or(origin.ends_at, |grant| grant.origin.ends_at);
+    let mut revived = Origin { ends_at, ..origin.as_ref().clone() };
     if revived.has_ended(now) {
         let longer = match ended {
             EndedCredit::ByKind => (origin.kind == GrantKind::Paid).then_some(Limits::REVIVAL),
@@ -304,12 +313,8 @@ fn return_to(
             revived.ends_at = Some(now.saturating_add(longer));
         }
     }
-    let original = if there { 0 } else { part };
-    add_grant(
-        account,
-        &Grant { origin: Arc::new(revived), original, remaining: part, held: 0, started: true },
-        movements,
-    );
+    let origin = Arc::new(revived);
+    add_grant(account, &Grant { origin, original: part, remaining: part, held: 0, started: true }, movements);
 }
 
 /// Ends what is free of the started grants of a kind and label; says how much it was.
