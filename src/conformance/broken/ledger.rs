@@ -27,6 +27,9 @@ use crate::ledger::rules::{self, AccountState, Changes, Decision, Outcome, Sourc
 use crate::limits::Limits;
 use crate::receipt::Captured;
 
+/// What it says if a fault leaves it without an answer.
+pub(super) const BREAKS_DOWN: &str = "a rule asked for what is not due";
+
 /// Keeps balances in maps, for as long as it lives, and forgets no key.
 #[derive(Clone)]
 pub(super) struct RulesLedger {
@@ -205,7 +208,7 @@ impl RulesLedger {
                 }
                 Err(Stop::DueFirst) => {
                     if self.book(account, Occasion::Demand, now, u32::MAX) == (0, 0) {
-                        return Err(unavailable("a rule asked for what is not due"));
+                        return Err(unavailable(BREAKS_DOWN));
                     }
                 }
             }
