@@ -374,9 +374,9 @@ pub(crate) fn turn(account: &mut AccountState, now: Timestamp) -> Option<Entry> 
         next.posted = next.posted.checked_add(amount)?;
         next.grants.change(|grants| find(grants, &mut |grant| grant.started = true));
         move_by(&mut movements, origin.id, unit, amount);
-        cover_debt(&mut next, &mut movements);
         (if origin.kind == GrantKind::Paid { EntryKind::TopUp } else { EntryKind::Grant }, amount)
     };
+    cover_debt(&mut next, &mut movements);
     let detail = Detail {
         effective_at: Some(at),
         credit: Some(Box::new(Credit { terms: origin.terms(), named: amount, grant: Some(origin.id) })),
