@@ -40,8 +40,11 @@
 //! | 11 | Limits | both sides of each limit, amounts up to `i64::MAX` |
 //!
 //! Those of clauses 1 and 8 with `at once` in their names run 16 threads, and find a check made outside of the step that
-//! holds or charges with all but certainty. What no check can show is behaviour after a crash, or of several processes on
-//! one store: those need tests that know the store.
+//! holds or charges with all but certainty. How a ledger answers while its store is out of reach is for [`outages`], which
+//! need a switch. What no check can show is behaviour after a crash, or of several processes on one store: those need tests
+//! that know the store.
+//!
+//! The checks are checked themselves, by ledgers that are broken in some 170 ways: each says which checks find it.
 //!
 //! [`run`] says everything that fails. [`failures`] gives it as data, [`checks`] the checks one by one, for a test of
 //! each or to leave out [the large one](Check::is_large) on a store that is slow.
@@ -60,6 +63,7 @@ mod clause_7;
 mod clause_8;
 mod clause_9;
 mod failed;
+pub mod outages;
 mod world;
 
 use std::any::Any;
@@ -69,7 +73,7 @@ use std::sync::{Arc, LazyLock};
 
 use crate::clock::ManualClock;
 use crate::ledger::Ledger;
-use failed::Checked;
+use failed::{Checked, Failed};
 use world::Make;
 
 /// One promise of the contract, and how to see whether a ledger keeps it.
@@ -78,7 +82,14 @@ pub struct Check {
     clause: u8,
     name: &'static str,
     large: bool,
-    check: fn(Make<'_>) -> Checked,
+    run: Run,
+}
+
+/// What a check has to be given.
+#[derive(Clone, Copy)]
+enum Run {
+    Ledgers(fn(Make<'_>) -> Checked),
+    Outages(fn(outages::Make<'_>) -> Checked),
 }
 
 /// The checks of one clause, by the names of their functions.
@@ -94,7 +105,11 @@ use clause;
 
 impl Check {
     const fn new(clause: u8, name: &'static str, check: fn(Make<'_>) -> Checked) -> Self {
-        Self { clause, name, large: false, check }
+        Self { clause, name, large: false, run: Run::Ledgers(check) }
+    }
+
+    const fn of_outages(clause: u8, name: &'static str, check: fn(outages::Make<'_>) -> Checked) -> Self {
+        Self { clause, name, large: false, run: Run::Outages(check) }
     }
 
     const fn large(self) -> Self {
@@ -142,10 +157,20 @@ impl Check {
     /// Checks one or more fresh ledgers made by `make`, and gives what differed by value.
     ///
     /// # Errors
-    /// If the ledger does not keep the promise, or panics.
+    /// If the ledger does not keep the promise, or panics; for a check of [`outages`], which needs a ledger that can be
+    /// cut off.
     pub fn try_run(&self, make: &dyn Fn(Arc<ManualClock>) -> Arc<dyn Ledger>) -> Result<(), Failure> {
+        self.try_with(|run| match run {
+            Run::Ledgers(check) => check(make),
+            Run::Outages(_) => {
+                Err(Failed::new("this check needs a ledger that can be cut off from its store"))
+            }
+        })
+    }
+
+    fn try_with(&self, run: impl FnOnce(Run) -> Checked) -> Result<(), Failure> {
         // Checks do not panic, ledgers may. What one leaves half done is dropped with it.
-        let what = match catch_unwind(AssertUnwindSafe(|| (self.check)(make))) {
+        let what = match catch_unwind(AssertUnwindSafe(|| run(self.run))) {
             Ok(Ok(())) => return Ok(()),
             Ok(Err(failed)) => format!("{} ({}:{})", failed.what, failed.at.file(), failed.at.line()),
             Err(payload) => format!("panicked: {}", message(&*payload)),
@@ -269,12 +294,17 @@ pub fn failures(make: &dyn Fn(Arc<ManualClock>) -> Arc<dyn Ledger>) -> Vec<Failu
 /// If any fails, when all have run. The message lists each that failed, by clause and name, with what differed.
 #[track_caller]
 pub fn run(make: &dyn Fn(Arc<ManualClock>) -> Arc<dyn Ledger>) {
-    let failures = failures(make);
+    list(&failures(make), checks().len());
+}
+
+/// Panics with a list of what failed, if anything did.
+#[track_caller]
+fn list(failures: &[Failure], checks: usize) {
     if failures.is_empty() {
         return;
     }
     let lines: Vec<_> = failures.iter().map(Failure::to_string).collect();
-    panic!("{} of {} checks failed:\n{}", failures.len(), checks().len(), lines.join("\n"));
+    panic!("{} of {checks} checks failed:\n{}", failures.len(), lines.join("\n"));
 }
 
 #[cfg(test)]
@@ -302,8 +332,9 @@ mod tests {
 
     #[test]
     fn every_check_has_a_name_of_its_own_and_clauses_come_in_order() {
-        let names: BTreeSet<_> = checks().iter().map(Check::name).collect();
-        assert_eq!(names.len(), checks().len());
+        let all = || checks().iter().chain(outages::checks());
+        let names: BTreeSet<_> = all().map(Check::name).collect();
+        assert_eq!(names.len(), all().count());
         assert!(checks().is_sorted_by_key(Check::clause));
     }
 

@@ -2,7 +2,10 @@
 //!
 //! Tests need little: [`Guard::in_memory_at`](crate::Guard::in_memory_at) with a
 //! [`ManualClock`](crate::ManualClock) is the real thing on a clock of the test's. What cannot be had from it is a
-//! ledger that fails, which is [`UnreachableLedger`].
+//! ledger that fails: [`UnreachableLedger`] always, [`CutOffLedger`] when it is told to.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use crate::account::{Applied, Balance};
 use crate::entry::Entry;
@@ -108,5 +111,93 @@ impl Ledger for UnreachableLedger {
 
     fn sweep(&self, _request: SweepRequest) -> LedgerFuture<Swept> {
         read()
+    }
+}
+
+/// A ledger with a switch: cut off, it answers as an [`UnreachableLedger`] does; connected, it is the one behind it.
+///
+/// ```
+/// use std::sync::Arc;
+/// use billing_guard::testing::CutOffLedger;
+/// use billing_guard::{AccountId, LedgerError, LedgerExt, MemoryLedger, Unit, wait};
+///
+/// let usd = Unit::new("USD", 2)?;
+/// let account = AccountId::new("acct_1")?;
+/// let ledger = CutOffLedger::new(Arc::new(MemoryLedger::new()));
+/// ledger.cut_off(true);
+/// let answer = wait(ledger.top_up(&account, "payment-1".parse()?, usd.amount("5")?));
+/// assert!(matches!(answer, Err(LedgerError::Unavailable { .. })));
+/// ledger.cut_off(false);
+/// wait(ledger.top_up(&account, "payment-1".parse()?, usd.amount("5")?))?;
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Debug)]
+pub struct CutOffLedger {
+    behind: Arc<dyn Ledger>,
+    is_cut: AtomicBool,
+}
+
+impl CutOffLedger {
+    /// Connected to the ledger behind it.
+    #[must_use]
+    pub fn new(behind: Arc<dyn Ledger>) -> Self {
+        Self { behind, is_cut: AtomicBool::new(false) }
+    }
+
+    /// Cuts it off, or connects it again. What was submitted before is not undone.
+    pub fn cut_off(&self, cut: bool) {
+        self.is_cut.store(cut, Ordering::SeqCst);
+    }
+
+    fn now(&self) -> &dyn Ledger {
+        const AWAY: UnreachableLedger = UnreachableLedger::not_applied();
+        if self.is_cut.load(Ordering::SeqCst) { &AWAY } else { &*self.behind }
+    }
+}
+
+#[deny(clippy::missing_trait_methods)]
+impl Ledger for CutOffLedger {
+    fn hold(&self, request: HoldRequest) -> LedgerFuture<Applied<HoldState>> {
+        self.now().hold(request)
+    }
+
+    fn resize(&self, request: ResizeRequest) -> LedgerFuture<Applied<HoldState>> {
+        self.now().resize(request)
+    }
+
+    fn capture(&self, request: CaptureRequest) -> LedgerFuture<Applied<Captured>> {
+        self.now().capture(request)
+    }
+
+    fn void(&self, request: VoidRequest) -> LedgerFuture<Applied<HoldState>> {
+        self.now().void(request)
+    }
+
+    fn post(&self, request: PostRequest) -> LedgerFuture<Applied<Entry>> {
+        self.now().post(request)
+    }
+
+    fn find(&self, request: FindRequest) -> LedgerFuture<Found> {
+        self.now().find(request)
+    }
+
+    fn balance(&self, request: BalanceRequest) -> LedgerFuture<Balance> {
+        self.now().balance(request)
+    }
+
+    fn statement(&self, request: StatementRequest) -> LedgerFuture<Statement> {
+        self.now().statement(request)
+    }
+
+    fn holds(&self, request: HoldsRequest) -> LedgerFuture<HoldsPage> {
+        self.now().holds(request)
+    }
+
+    fn counters(&self, request: CountersRequest) -> LedgerFuture<CountersPage> {
+        self.now().counters(request)
+    }
+
+    fn sweep(&self, request: SweepRequest) -> LedgerFuture<Swept> {
+        self.now().sweep(request)
     }
 }

@@ -5,6 +5,8 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use billing_guard::conformance::Check;
+use billing_guard::conformance::outages::{self, Cuttable};
+use billing_guard::testing::CutOffLedger;
 use billing_guard::{
     Applied, Balance, BalanceRequest, CaptureRequest, Captured, CountersPage, CountersRequest, Entry,
     FindRequest, Found, HoldRequest, HoldState, HoldsPage, HoldsRequest, Ledger, LedgerFuture, ManualClock,
@@ -43,6 +45,15 @@ fn run(make: Make, wanted: impl Fn(&Check) -> bool) {
 #[test]
 fn the_large_check_on_the_memory_ledger() {
     run(memory, Check::is_large);
+}
+
+/// Cut off, the memory ledger is never taken for an empty one.
+#[test]
+fn outages_of_a_ledger_with_a_switch() {
+    outages::run(&|clock| {
+        let ledger = Arc::new(CutOffLedger::new(memory(clock)));
+        Cuttable::new(ledger.clone(), move |cut| ledger.cut_off(cut))
+    });
 }
 
 /// A test for each clause on each ledger.

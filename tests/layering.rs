@@ -34,6 +34,8 @@ fn allowed(part: &str) -> Vec<&'static str> {
         "testing" => contract_and(&["error"]),
         // It knows a ledger only as what it is given.
         "conformance" => contract_and(&["audit", "error"]),
+        // Tests of the suite: a second ledger, with the rules, and ways to break it.
+        "conformance::broken" => contract_and(&["conformance", "error", "ledger::rules"]),
         // The one place where the guard names a ledger, so that a first trial is one line.
         "guard::in_memory" => vec!["guard", "price", "ledger::memory"],
         "guard" => contract_and(&["error", "price", "policy", "refusal", "render"]),
@@ -66,6 +68,7 @@ fn parts() -> Vec<&'static str> {
         "render",
         "testing",
         "conformance",
+        "conformance::broken",
         "guard::in_memory",
         "guard",
     ];

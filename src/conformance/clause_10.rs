@@ -13,6 +13,7 @@ pub(super) const CHECKS: &[Check] = clause! { 10:
     each_change_has_the_next_number
     expiries_have_numbers_too
     reads_and_refusals_carry_the_number
+    a_balance_is_as_of_when_it_is_read
     a_threshold_is_crossed_once
     open_holds_are_listed_by_release_then_key
     rev_rises_by_one_with_each_change_of_a_hold
@@ -86,6 +87,20 @@ fn reads_and_refusals_carry_the_number(make: Make<'_>) -> Checked {
     ensure_eq!((page.seq(), page.holds().len()), (3, 0));
     ensure_eq!((statement()?.seq(), world.balance()?.seq()), (3, 3));
     ensure_eq!(world.balance()?.as_of(), world.now());
+    Ok(())
+}
+
+fn a_balance_is_as_of_when_it_is_read(make: Make<'_>) -> Checked {
+    let world = World::new(make);
+    ensure_eq!(world.balance()?.as_of(), world.now());
+    world.top_up("paid in", 10)?;
+    let changed = world.now();
+    world.clock.advance(Duration::from_secs(5));
+    let balance = world.balance()?;
+    ensure_eq!((balance.as_of(), balance.seq()), (world.now(), 1));
+    // Never before the latest change, whatever the clock says.
+    world.clock.set(crate::clock::Timestamp::from_micros(0));
+    ensure_eq!(world.balance()?.as_of(), changed);
     Ok(())
 }
 

@@ -25,6 +25,7 @@ pub(super) const CHECKS: &[Check] = clause! { 2:
     a_refund_of_another_charge_conflicts
     a_repeated_final_capture_charges_once
     a_final_capture_of_another_total_conflicts
+    a_repeated_capture_is_a_replay_whatever_was_refunded
     a_repeated_void_is_a_replay
     a_refusal_is_not_frozen
     a_refused_charge_is_not_frozen
@@ -219,6 +220,21 @@ fn a_final_capture_of_another_total_conflicts(make: Make<'_>) -> Checked {
     world.capture("a", 7)?;
     ensure_eq!(world.conflict(|| world.capture("a", 8))?, "total");
     ensure_eq!(world.conflict(|| world.capture("a", 6))?, "total");
+    Ok(())
+}
+
+fn a_repeated_capture_is_a_replay_whatever_was_refunded(make: Make<'_>) -> Checked {
+    let world = World::funded(make, 100)?;
+    world.hold("a", 10)?;
+    world.fresh(|| world.partial("a", 4))?;
+    world.fresh(|| world.refund_hold("r", "a", 3))?;
+    world.replayed(|| world.partial("a", 4))?;
+    world.fresh(|| world.capture("a", 7))?;
+    world.fresh(|| world.refund_hold("s", "a", 4))?;
+    let replay = world.replayed(|| world.capture("a", 7))?;
+    ensure_eq!((replay.charged().minor(), replay.captured().minor()), (0, 7));
+    ensure_eq!(world.conflict(|| world.capture("a", 10))?, "total");
+    ensure_eq!(world.available()?, 100);
     Ok(())
 }
 

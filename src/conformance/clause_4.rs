@@ -10,6 +10,7 @@ use crate::error::LedgerError;
 pub(super) const CHECKS: &[Check] = clause! { 4:
     find_tells_holds_and_postings_apart
     find_says_not_applied_after_a_refusal
+    an_answer_is_what_find_tells
     operations_on_a_hold_that_never_was
     a_shortfall_is_proved_and_adds_up
     a_shortfall_tells_the_next_release_of_what_is_open
@@ -31,6 +32,36 @@ fn find_says_not_applied_after_a_refusal(make: Make<'_>) -> Checked {
     world.short(|| world.hold("a", 11))?;
     world.short(|| world.charge("a", 11))?;
     ensure!(world.find_hold("a")?.is_none() && world.find_entry("a")?.is_none());
+    Ok(())
+}
+
+/// Whoever did not get the answer can ask for it.
+fn an_answer_is_what_find_tells(make: Make<'_>) -> Checked {
+    let world = World::funded(make, 100)?;
+    let held = world.fresh(|| world.hold("a", 10))?;
+    ensure_eq!(world.state_of("a")?, held);
+    world.clock.advance(Duration::from_secs(1));
+    let resized = world.fresh(|| world.resize("a", held.rev(), 20))?;
+    ensure_eq!(world.state_of("a")?, resized);
+    let longer = world.resize_request("a", resized.rev()).with_lifetime(Duration::from_secs(3_600));
+    let longer = world.fresh(|| world.resize_with(longer))?;
+    ensure_eq!(world.state_of("a")?, longer);
+    let captured = world.fresh(|| world.capture("a", 130))?;
+    let hold = world.state_of("a")?;
+    ensure_eq!((hold.captured(), hold.uncollected()), (captured.captured(), captured.uncollected()));
+    ensure_eq!((hold.status(), hold.is_late()), (captured.status(), captured.is_late()));
+    world.fresh(|| world.hold("b", 0))?;
+    let voided = world.fresh(|| world.void("b"))?;
+    ensure_eq!(world.state_of("b")?, voided);
+    for (name, answer) in [
+        ("t", world.fresh(|| world.top_up("t", 50))?),
+        ("g", world.fresh(|| world.grant("g", 5))?),
+        ("c", world.fresh(|| world.charge("c", 7))?),
+        ("j", world.fresh(|| world.adjust("j", -3))?),
+        ("r", world.fresh(|| world.refund_hold("r", "a", 9))?),
+    ] {
+        ensure_eq!(world.entry_of(name)?, answer, "{name}");
+    }
     Ok(())
 }
 

@@ -20,6 +20,7 @@ pub(super) const CHECKS: &[Check] = clause! { 9:
     debt_is_only_as_deep_as_allowed
     the_reason_for_a_refusal_is_told
     statements_page_both_ways
+    each_page_begins_with_what_the_one_before_came_to
     entries_tell_what_they_were
 };
 
@@ -37,7 +38,11 @@ fn the_sums_hold_after_every_kind_of_change(make: Make<'_>) -> Checked {
     world.fresh(|| world.refund_hold("s", "a", 5))?;
     world.fresh(|| world.adjust("j", -7))?;
     world.fresh(|| world.hold("b", 50))?;
+    world.fresh(|| world.hold("d", 30))?;
+    let rev = world.rev_of("d")?;
+    world.fresh(|| world.resize("d", rev, 20))?;
     world.fresh(|| world.void("b"))?;
+    world.fresh(|| world.capture("d", 0))?;
     ensure_eq!(world.posted()?, 200 - 30 - 45 + 10 + 5 - 7);
     // Each entry says what was posted after it.
     let mut sum = 0;
@@ -160,6 +165,43 @@ fn statements_page_both_ways(make: Make<'_>) -> Checked {
     seen.reverse();
     ensure_eq!(seen, all);
     ensure_eq!(second.next(), None);
+    Ok(())
+}
+
+fn each_page_begins_with_what_the_one_before_came_to(make: Make<'_>) -> Checked {
+    let world = World::funded(make, 100)?;
+    world.hold("held", 7)?;
+    for index in 1..8 {
+        world.charge(&format!("c{index}"), index)?;
+    }
+    world.adjust("back", -90)?;
+    let posted = world.posted()?;
+    ensure_eq!(posted, 100 - 28 - 90);
+    for limit in 1..=10 {
+        // From the beginning: what was posted before, entry by entry, is where the page before ended.
+        let request = world.statement_request().with_order(Order::OldestFirst).with_limit(limit);
+        let (mut came_to, mut after) = (0, None);
+        loop {
+            let page = world.page(request.clone().with_after(after))?;
+            let opening = given(page.opening_balance(), "opening balance")?.minor();
+            ensure_eq!(opening, came_to, "by {limit}");
+            came_to += page.entries().iter().map(|entry| entry.amount().minor()).sum::<i64>();
+            ensure_eq!(given(page.closing_balance(), "closing balance")?.minor(), came_to, "by {limit}");
+            after = page.next();
+            if after.is_none() {
+                break;
+            }
+        }
+        ensure_eq!(came_to, posted);
+        // From the end it is the same page, read the other way.
+        let page = world.page(world.statement_request().with_limit(limit))?;
+        let moved: i64 = page.entries().iter().map(|entry| entry.amount().minor()).sum();
+        ensure_eq!(given(page.closing_balance(), "closing balance")?.minor(), posted, "by {limit}");
+        ensure_eq!(given(page.opening_balance(), "opening balance")?.minor(), posted - moved, "by {limit}");
+    }
+    // There is none where there is no entry.
+    let page = world.page(world.statement_request().with_after(0))?;
+    ensure_eq!((page.opening_balance(), page.closing_balance()), (None, None));
     Ok(())
 }
 

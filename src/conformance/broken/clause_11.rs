@@ -2,10 +2,12 @@
 
 use std::time::Duration;
 
+use crate::clock::Timestamp;
 use crate::conformance::broken::Fault;
 use crate::conformance::broken::hooks::{Ask, HONEST, Hooks};
-use crate::error::LedgerError;
+use crate::error::{LedgerError, Shortfall};
 use crate::grant::GrantKind;
+use crate::id::IdempotencyKey;
 use crate::ledger::request::PostKind;
 use crate::limits::Limits;
 
@@ -14,7 +16,7 @@ const NANO: Duration = Duration::from_nanos(1);
 pub(super) const FAULTS: &[Fault] = &[
     Fault::new(
         "a hold may last a moment longer than 30 days",
-        &[],
+        &["a_lifetime_is_1_ms_to_30_days"],
         Hooks {
             hold: |request, _| {
                 if request.lifetime == Limits::MAX_LIFETIME + NANO {
@@ -27,7 +29,7 @@ pub(super) const FAULTS: &[Fault] = &[
     ),
     Fault::new(
         "a hold may not last all of 30 days",
-        &[],
+        &["a_lifetime_is_1_ms_to_30_days"],
         Hooks {
             hold: |request, _| {
                 if request.lifetime == Limits::MAX_LIFETIME {
@@ -37,10 +39,12 @@ pub(super) const FAULTS: &[Fault] = &[
             },
             ..HONEST
         },
-    ),
+    )
+    // The longest hold there is lasts all of them.
+    .also(&["a_counter_is_kept_for_the_longest_hold_and_its_grace"]),
     Fault::new(
         "a hold may last a moment less than 1 ms",
-        &[],
+        &["a_lifetime_is_1_ms_to_30_days"],
         Hooks {
             hold: |request, _| {
                 if request.lifetime == Limits::MIN_LIFETIME - NANO {
@@ -53,7 +57,7 @@ pub(super) const FAULTS: &[Fault] = &[
     ),
     Fault::new(
         "a hold may be made to last for ever",
-        &[],
+        &["a_resize_has_the_same_limits_of_lifetime"],
         Hooks {
             resize: |request, _| {
                 request.lifetime = request.lifetime.map(|lifetime| lifetime.min(Limits::MAX_LIFETIME));
@@ -64,7 +68,7 @@ pub(super) const FAULTS: &[Fault] = &[
     ),
     Fault::new(
         "grace may be longer than a day",
-        &[],
+        &["a_grace_is_nothing_to_a_day"],
         Hooks {
             hold: |request, _| {
                 request.grace = request.grace.min(Limits::MAX_GRACE);
@@ -75,27 +79,27 @@ pub(super) const FAULTS: &[Fault] = &[
     ),
     Fault::new(
         "a page of nothing is an empty page",
-        &[],
+        &["a_page_has_1_to_1000_lines"],
         Hooks { statement: |request| request.limit = request.limit.max(1), ..HONEST },
     ),
     Fault::new(
         "a page of holds may be too long and is cut",
-        &[],
+        &["a_page_has_1_to_1000_lines"],
         Hooks { holds: |request| request.limit = request.limit.min(Limits::MAX_PAGE), ..HONEST },
     ),
     Fault::new(
         "a page of counters may be too long and is cut",
-        &[],
+        &["a_page_of_counters_has_1_to_1000_lines"],
         Hooks { counters: |request| request.limit = request.limit.min(Limits::MAX_PAGE), ..HONEST },
     ),
     Fault::new(
         "a sweep may be asked for more than 10,000",
-        &[],
+        &["a_sweep_releases_1_to_10000"],
         Hooks { sweep: |request| request.limit = request.limit.min(Limits::MAX_SWEEP), ..HONEST },
     ),
     Fault::new(
         "a negative amount is taken for nothing",
-        &[],
+        &["no_field_of_a_hold_is_negative"],
         Hooks {
             hold: |request, _| {
                 if request.debt_limit.is_negative() {
@@ -108,7 +112,7 @@ pub(super) const FAULTS: &[Fault] = &[
     ),
     Fault::new(
         "a negative total is taken for nothing",
-        &[],
+        &["no_field_of_a_capture_is_negative"],
         Hooks {
             capture: |request, _| {
                 if request.total.is_negative() {
@@ -121,7 +125,7 @@ pub(super) const FAULTS: &[Fault] = &[
     ),
     Fault::new(
         "a charge of less than nothing pays",
-        &[],
+        &["each_kind_of_posting_has_its_sign"],
         Hooks {
             post: |request, _| {
                 if request.kind == PostKind::Charge && request.amount.is_negative() {
@@ -133,9 +137,9 @@ pub(super) const FAULTS: &[Fault] = &[
             ..HONEST
         },
     ),
-    Fault::new(
+    Fault::blunt(
         "what is posted wraps around",
-        &[],
+        &["a_balance_never_wraps_above", "a_balance_never_wraps_below"],
         Hooks {
             sees: |ask, view, _| {
                 if let Ask::Post(request) = ask
@@ -153,7 +157,11 @@ pub(super) const FAULTS: &[Fault] = &[
     ),
     Fault::new(
         "what is posted stops at the largest amount",
-        &[],
+        &[
+            "a_balance_never_wraps_above",
+            "a_renewal_of_the_largest_amounts_is_exact",
+            "credit_still_to_start_has_to_fit",
+        ],
         Hooks {
             post: |request, account| {
                 let room = i64::MAX - account.state.posted.max(0);
@@ -167,7 +175,7 @@ pub(super) const FAULTS: &[Fault] = &[
     ),
     Fault::new(
         "what is held wraps around",
-        &[],
+        &["what_is_held_never_wraps"],
         Hooks {
             sees: |ask, view, _| {
                 if let Ask::Hold(request) = ask
@@ -180,13 +188,13 @@ pub(super) const FAULTS: &[Fault] = &[
             ..HONEST
         },
     ),
-    Fault::new(
+    Fault::blunt(
         "a sum that would be too large is called an empty balance",
-        &[],
+        &["a_balance_never_wraps_above", "a_balance_never_wraps_below"],
         Hooks {
             refuses: |_, error, _, _| {
                 if let LedgerError::TooLarge { amount } = error {
-                    let short = crate::error::Shortfall::new(*amount, crate::clock::Timestamp::default());
+                    let short = Shortfall::new(*amount, Timestamp::default());
                     *error = LedgerError::Insufficient(Box::new(short));
                 }
             },
@@ -195,7 +203,7 @@ pub(super) const FAULTS: &[Fault] = &[
     ),
     Fault::new(
         "a refund that would be too large is booked in part",
-        &[],
+        &["a_balance_never_wraps_above"],
         Hooks {
             post: |request, account| {
                 let room = i64::MAX - account.state.posted.max(0);
@@ -207,9 +215,9 @@ pub(super) const FAULTS: &[Fault] = &[
             ..HONEST
         },
     ),
-    Fault::new(
+    Fault::blunt(
         "credit that was bought is refused when there are 32 grants",
-        &[],
+        &["any_number_of_top_ups_on_any_terms_is_booked"],
         Hooks {
             post: |request, account| match &request.kind {
                 PostKind::Credit(terms)
@@ -224,34 +232,37 @@ pub(super) const FAULTS: &[Fault] = &[
         },
     ),
     Fault::new(
-        "grants without number are given",
-        &[],
-        Hooks {
-            sees: |ask, view, _| {
-                if let Ask::Post(request) = ask
-                    && let PostKind::Credit(terms) = &request.kind
-                    && terms.kind != GrantKind::Paid
-                    && view.state.grants.list().len() >= Limits::MAX_GRANTS
-                {
-                    let now = view.now;
-                    view.state.grants.change(|grants| {
-                        if let Some(grant) = grants.last_mut() {
-                            std::sync::Arc::make_mut(&mut grant.origin).ends_at = Some(now);
-                        }
-                    });
-                }
-            },
-            ..HONEST
-        },
-    ),
-    Fault::new(
         "an unknown account is kept when a request is out of range",
-        &[],
+        &["a_request_out_of_range_stores_nothing_about_an_unknown_account"],
         Hooks {
             refuses: |_, error, _, account| {
                 if matches!(error, LedgerError::Invalid { .. }) && account.state.seq == 0 {
                     account.state.seq = 1;
                 }
+            },
+            ..HONEST
+        },
+    )
+    // That courtesy is refused as out of range, on an unknown account.
+    .also(&["a_refused_courtesy_was_not_given"]),
+    Fault::new(
+        "a hold is resized to less than nothing",
+        &["no_field_of_a_resize_is_negative"],
+        Hooks {
+            resize: |request, _| {
+                request.total = request.total.map(|total| total.unit().minor(total.minor().max(0)));
+                Ok(())
+            },
+            ..HONEST
+        },
+    ),
+    Fault::new(
+        "a key of the longest kind is too long",
+        &["the_longest_names_work_in_every_operation"],
+        Hooks {
+            hold: |request, _| match request.key.as_str().len() {
+                IdempotencyKey::MAX_LEN => Err(LedgerError::invalid("the key", "must be shorter", "")),
+                _ => Ok(()),
             },
             ..HONEST
         },

@@ -1,7 +1,5 @@
 //! Clause 5 broken: holds that end too early, too late, twice or never.
 
-use std::time::Duration;
-
 use crate::clock::Timestamp;
 use crate::conformance::broken::Fault;
 use crate::conformance::broken::hooks::{Ask, Due, HONEST, Hooks, Occasion, View};
@@ -10,19 +8,19 @@ use crate::hold::{HoldState, HoldStatus};
 use crate::ledger::rules::Changes;
 
 pub(super) const FAULTS: &[Fault] = &[
-    Fault::new(
+    Fault::blunt(
         "a hold is released at its end, without grace",
-        &[],
+        &["a_capture_within_the_grace_is_not_late", "expires_exactly_at_release_not_a_microsecond_earlier"],
         Hooks { due_at: |hold| hold.ends_at, sees: due_already, stores: as_it_was_due, ..HONEST },
     ),
-    Fault::new(
+    Fault::blunt(
         "a hold is released a microsecond early",
-        &[],
+        &["expires_exactly_at_release_not_a_microsecond_earlier", "without_grace_it_ends_at_its_end"],
         Hooks { due_at: just_before, sees: due_already, stores: as_it_was_due, ..HONEST },
     ),
-    Fault::new(
+    Fault::blunt(
         "an expired hold counts until it is swept or read",
-        &[],
+        &["an_expired_hold_never_causes_a_refusal", "money_of_an_expired_hold_is_there_without_a_sweep"],
         Hooks {
             books: |occasion, due| due == Due::Turn || occasion != Occasion::Decision,
             sees: |ask, view, _| {
@@ -33,19 +31,22 @@ pub(super) const FAULTS: &[Fault] = &[
             ..HONEST
         },
     ),
-    Fault::new(
+    Fault::blunt(
         "an expired hold counts in reads until something is decided or swept",
-        &[],
+        &["money_of_an_expired_hold_is_there_without_a_sweep"],
         Hooks { books: |occasion, due| due == Due::Turn || occasion != Occasion::Read, ..HONEST },
     ),
     Fault::new(
         "expired holds are released only where the answer would be no",
-        &[],
+        &[
+            "all_that_has_expired_counts_as_released_however_many",
+            "what_became_due_is_booked_before_anything_is_decided",
+        ],
         Hooks { books: |occasion, due| due == Due::Turn || occasion != Occasion::Decision, ..HONEST },
     ),
-    Fault::new(
+    Fault::blunt(
         "a hold that expires gives its money back twice",
-        &[],
+        &["no_hold_expires_twice", "a_sweep_and_a_capture_bill_once"],
         Hooks {
             stores: |ask, changes, view, _| {
                 if let (Ask::Release, Some(hold)) = (ask, &view.hold) {
@@ -56,23 +57,8 @@ pub(super) const FAULTS: &[Fault] = &[
         },
     ),
     Fault::new(
-        "a sweep releases what was captured as well",
-        &[],
-        Hooks {
-            sweeps: |account, now| {
-                for hold in account.holds.values().filter(|hold| hold.status == HoldStatus::Captured) {
-                    if hold.release_at <= now && account.scratch.seen.insert(u64::from(hold.rev)) {
-                        account.state.held -= hold.total - hold.captured;
-                        account.state.seq += 1;
-                    }
-                }
-            },
-            ..HONEST
-        },
-    ),
-    Fault::new(
         "a late capture passes for one in time",
-        &[],
+        &["a_sweep_and_a_capture_bill_once", "an_expired_partly_captured_hold_keeps_what_was_captured"],
         Hooks {
             stores: |_, changes, _, _| {
                 if let Some(hold) = &mut changes.hold {
@@ -82,26 +68,12 @@ pub(super) const FAULTS: &[Fault] = &[
             receipt: |captured| captured.late = false,
             ..HONEST
         },
-    ),
-    Fault::new(
-        "a resize can shorten a hold",
-        &[],
-        Hooks {
-            stores: |ask, changes, view, _| {
-                if let (Ask::Resize(request), Some(hold)) = (ask, &mut changes.hold)
-                    && let Some(lifetime) = request.lifetime
-                {
-                    let grace = hold.release_at.saturating_since(hold.ends_at);
-                    hold.ends_at = view.now.saturating_add(lifetime);
-                    hold.release_at = hold.ends_at.saturating_add(grace);
-                }
-            },
-            ..HONEST
-        },
-    ),
+    )
+    // What a late capture takes is clause 6's, whether it was late is looked at there, too.
+    .also(&["late_if_available"]),
     Fault::new(
         "a longer life counts from the end of the shorter one",
-        &[],
+        &["resize_only_lengthens"],
         Hooks {
             stores: |ask, changes, view, _| {
                 if let (Ask::Resize(request), Some(hold)) = (ask, &mut changes.hold)
@@ -115,10 +87,12 @@ pub(super) const FAULTS: &[Fault] = &[
             },
             ..HONEST
         },
-    ),
+    )
+    // They make a hold last longer and look at its end.
+    .also(&["a_shortfall_tells_the_next_release_of_what_is_open", "an_answer_is_what_find_tells"]),
     Fault::new(
         "a sweep does more than it is asked for",
-        &[],
+        &["a_sweep_is_bounded"],
         Hooks {
             sweep: |request| {
                 if request.limit < 1_000 && request.limit > 1 {
@@ -127,10 +101,12 @@ pub(super) const FAULTS: &[Fault] = &[
             },
             ..HONEST
         },
-    ),
+    )
+    // The limit is the same one for credit.
+    .also(&["a_sweep_of_starts_and_ends_is_bounded"]),
     Fault::new(
         "a release forgets what was captured",
-        &[],
+        &["an_expired_partly_captured_hold_keeps_what_was_captured"],
         Hooks {
             stores: |ask, changes, _, _| {
                 if let (Ask::Release, Some(hold)) = (ask, &mut changes.hold) {
@@ -139,19 +115,51 @@ pub(super) const FAULTS: &[Fault] = &[
             },
             ..HONEST
         },
-    ),
+    )
+    // They go on from what was captured before the release.
+    .also(&[
+        "a_late_capture_draws_anew_after_what_was_captured",
+        "a_late_capture_leaves_what_was_used_in_time_where_it_was",
+    ]),
     Fault::new(
         "the account's time runs back with the clock",
-        &[],
+        &[
+            "a_clock_going_backwards_counts_in_the_latest_period",
+            "a_clock_going_backwards_gives_nothing_back_early_and_revives_nothing",
+            "a_clock_going_backwards_starts_and_ends_nothing_twice",
+            "an_end_before_the_latest_change_is_in_the_past",
+        ],
         Hooks { sees: |_, view, _| view.state.time = Timestamp::from_micros(i64::MIN), ..HONEST },
     ),
     Fault::new(
-        "a hold that lasts longer is due when it was before",
-        &[],
+        "a resize can shorten a hold",
+        &["resize_only_lengthens"],
         Hooks {
-            due_at: |hold| hold.opened_at.saturating_add(Duration::from_secs(330)).min(hold.release_at),
-            sees: due_already,
-            stores: as_it_was_due,
+            sees: |ask, view, _| {
+                if let (Ask::Resize(request), Some(hold)) = (ask, &mut view.hold)
+                    && request.lifetime.is_some()
+                {
+                    let grace = hold.release_at.saturating_since(hold.ends_at);
+                    (hold.ends_at, hold.release_at) = (view.now, view.now.saturating_add(grace));
+                }
+            },
+            ..HONEST
+        },
+    )
+    // It asks for the shortest lifetime.
+    .also(&["a_resize_has_the_same_limits_of_lifetime"]),
+    Fault::new(
+        "a sweep releases what was captured as well",
+        &["a_sweep_spares_what_is_not_due"],
+        Hooks {
+            sweeps: |account, now| {
+                let over = |hold: &&HoldState| hold.status == HoldStatus::Captured && hold.release_at <= now;
+                let holds: Vec<_> = account.holds.values().filter(over).cloned().collect();
+                for mut hold in holds {
+                    hold.status = HoldStatus::Expired;
+                    account.holds.insert(hold.key.clone(), hold);
+                }
+            },
             ..HONEST
         },
     ),

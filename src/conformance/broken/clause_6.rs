@@ -1,17 +1,26 @@
 //! Clause 6 broken: captures that take too much or lose what they could not take, and what is given back wrongly.
 
+use crate::clock::Timestamp;
 use crate::conformance::broken::Fault;
 use crate::conformance::broken::hooks::{Ask, HONEST, Hooks};
-use crate::hold::{HoldStatus, LateCapture, OverCapture};
-use crate::ledger::request::CaptureMode;
+use crate::entry::{ChargeRef, Operation};
+use crate::hold::{HoldState, HoldStatus, LateCapture, OverCapture};
+use crate::ledger::request::{CaptureMode, PostKind};
 
 pub(super) const FAULTS: &[Fault] = &[
     Fault::new(
         "a capture above its hold takes what other holds set aside",
-        &[],
+        &[
+            "a_capture_above_draws_on_no_others_part_of_a_grant",
+            "a_late_capture_draws_on_no_others_part_of_a_grant",
+            "above_the_hold_debt",
+            "above_the_hold_never_touches_another_hold",
+            "above_the_hold_up_to_available",
+            "uncollected_is_told_by_entry_hold_and_reply_alike",
+        ],
         Hooks {
             capture: |request, account| {
-                let own = account.holds.get(&request.key).map_or(0, |hold| hold.reserve());
+                let own = account.holds.get(&request.key).map_or(0, HoldState::reserve);
                 if request.over != OverCapture::Reject
                     && !request.debt_limit.is_negative()
                     && account.state.held > own
@@ -24,10 +33,12 @@ pub(super) const FAULTS: &[Fault] = &[
             },
             ..HONEST
         },
-    ),
+    )
+    // Another hold has there what a capture must not take.
+    .also(&["a_capture_above_draws_anew_after_its_own_draws", "new_work_never_draws_on_ended_credit"]),
     Fault::new(
         "a capture above its hold is taken for what the hold has",
-        &[],
+        &["above_the_hold_reject"],
         Hooks {
             capture: |request, account| {
                 if let Some(hold) = account.holds.get(&request.key)
@@ -40,10 +51,12 @@ pub(super) const FAULTS: &[Fault] = &[
             },
             ..HONEST
         },
-    ),
+    )
+    // It captures the largest amounts by each policy.
+    .also(&["captures_far_above_are_collected_exactly_as_far_as_there_is_something"]),
     Fault::new(
         "a capture may go into debt unasked",
-        &[],
+        &["a_capture_above_draws_on_no_others_part_of_a_grant", "above_the_hold_up_to_available"],
         Hooks {
             capture: |request, _| {
                 if request.over == OverCapture::UpToAvailable {
@@ -53,10 +66,12 @@ pub(super) const FAULTS: &[Fault] = &[
             },
             ..HONEST
         },
-    ),
-    Fault::new(
+    )
+    // It captures the largest amounts by each policy.
+    .also(&["captures_far_above_are_collected_exactly_as_far_as_there_is_something"]),
+    Fault::blunt(
         "a capture that may go into debt goes no further than the balance",
-        &[],
+        &["above_the_hold_debt"],
         Hooks {
             capture: |request, _| {
                 if request.over == OverCapture::Debt {
@@ -69,7 +84,13 @@ pub(super) const FAULTS: &[Fault] = &[
     ),
     Fault::new(
         "what could not be collected is not on the entry",
-        &[],
+        &[
+            "a_partial_capture_above_is_collected_later",
+            "above_the_hold_up_to_available",
+            "late_if_available",
+            "partial_captures_with_grants_collect_later_what_was_missing",
+            "uncollected_is_told_by_entry_hold_and_reply_alike",
+        ],
         Hooks {
             stores: |_, changes, _, _| {
                 if let Some(entry) = &mut changes.entry {
@@ -81,7 +102,11 @@ pub(super) const FAULTS: &[Fault] = &[
     ),
     Fault::new(
         "what could not be collected is forgotten on the hold",
-        &[],
+        &[
+            "a_partial_capture_above_is_collected_later",
+            "partial_captures_with_grants_collect_later_what_was_missing",
+            "uncollected_is_told_by_entry_hold_and_reply_alike",
+        ],
         Hooks {
             stores: |ask, changes, _, _| {
                 if let (Ask::Capture(request), Some(hold)) = (ask, &mut changes.hold)
@@ -93,9 +118,9 @@ pub(super) const FAULTS: &[Fault] = &[
             ..HONEST
         },
     ),
-    Fault::new(
+    Fault::blunt(
         "a partial capture is added to those before",
-        &[],
+        &["partial_captures_name_absolute_totals", "partial_captures_reordered_and_repeated"],
         Hooks {
             capture: |request, account| {
                 if let Some(hold) = account.holds.get(&request.key)
@@ -110,9 +135,9 @@ pub(super) const FAULTS: &[Fault] = &[
             ..HONEST
         },
     ),
-    Fault::new(
+    Fault::blunt(
         "a capture of nothing leaves its hold open",
-        &[],
+        &["a_capture_of_nothing_closes_and_charges_nothing"],
         Hooks {
             capture: |request, _| {
                 if request.total.is_zero() {
@@ -123,16 +148,16 @@ pub(super) const FAULTS: &[Fault] = &[
             ..HONEST
         },
     ),
-    Fault::new(
+    Fault::blunt(
         "a late capture is paid from the hold that it lost",
-        &[],
+        &["late_captures_leave_other_holds_alone", "late_if_available", "late_debt", "late_reject"],
         Hooks {
             sees: |ask, view, _| {
                 if let (Ask::Capture(_), Some(hold)) = (ask, &mut view.hold)
                     && hold.status == HoldStatus::Expired
                 {
                     hold.status = HoldStatus::Open;
-                    hold.release_at = crate::clock::Timestamp::MAX;
+                    hold.release_at = Timestamp::MAX;
                     view.state.held += hold.reserve();
                     view.state.open_holds += 1;
                 }
@@ -142,7 +167,7 @@ pub(super) const FAULTS: &[Fault] = &[
     ),
     Fault::new(
         "a late capture is refused by nobody",
-        &[],
+        &["late_reject"],
         Hooks {
             capture: |request, _| {
                 if request.late == LateCapture::Reject {
@@ -155,7 +180,7 @@ pub(super) const FAULTS: &[Fault] = &[
     ),
     Fault::new(
         "a late capture goes into debt unasked",
-        &[],
+        &["a_late_capture_draws_on_no_others_part_of_a_grant", "late_if_available"],
         Hooks {
             capture: |request, _| {
                 if request.late == LateCapture::IfAvailable {
@@ -165,10 +190,12 @@ pub(super) const FAULTS: &[Fault] = &[
             },
             ..HONEST
         },
-    ),
+    )
+    // It captures the largest amounts by each policy.
+    .also(&["late_captures_far_above_are_collected_exactly"]),
     Fault::new(
         "a voided hold can be captured when its time is over",
-        &[],
+        &["a_voided_hold_cannot_be_captured"],
         Hooks {
             sees: |ask, view, _| {
                 if let (Ask::Capture(_), Some(hold)) = (ask, &mut view.hold)
@@ -183,10 +210,10 @@ pub(super) const FAULTS: &[Fault] = &[
     ),
     Fault::new(
         "a hold of which part was captured can be voided",
-        &[],
+        &["a_captured_hold_cannot_be_voided"],
         Hooks {
             sees: |ask, view, _| {
-                if let (Ask::Void(_), Some(hold)) = (ask, &mut view.hold)
+                if let (Ask::Void, Some(hold)) = (ask, &mut view.hold)
                     && hold.is_open()
                 {
                     hold.total -= hold.captured;
@@ -198,7 +225,7 @@ pub(super) const FAULTS: &[Fault] = &[
     ),
     Fault::new(
         "a resize does not look at the revision",
-        &[],
+        &["resize_is_guarded_by_its_revision"],
         Hooks {
             resize: |request, account| {
                 request.rev = account.holds.get(&request.key).map_or(request.rev, |hold| hold.rev);
@@ -207,13 +234,12 @@ pub(super) const FAULTS: &[Fault] = &[
             ..HONEST
         },
     ),
-    Fault::new(
+    Fault::blunt(
         "a resize is added to what is held",
-        &[],
+        &["resize_moves_the_difference"],
         Hooks {
             resize: |request, account| {
                 if let (Some(total), Some(hold)) = (request.total, account.holds.get(&request.key))
-                    && total.minor() > hold.total
                     && hold.captured > 0
                 {
                     request.total = Some(hold.unit.minor(total.minor() + hold.captured));
@@ -225,7 +251,7 @@ pub(super) const FAULTS: &[Fault] = &[
     ),
     Fault::new(
         "a resize that is refused makes the hold last longer all the same",
-        &[],
+        &["refused_growth_leaves_the_old_hold"],
         Hooks {
             refuses: |ask, _, view, account| {
                 if let (Ask::Resize(request), Some(hold)) = (ask, &view.hold)
@@ -237,10 +263,12 @@ pub(super) const FAULTS: &[Fault] = &[
             },
             ..HONEST
         },
-    ),
-    Fault::new(
+    )
+    // What it refuses is to last longer.
+    .also(&["a_resize_has_the_same_limits_of_lifetime"]),
+    Fault::blunt(
         "a charge can be refunded again and again",
-        &[],
+        &["refunds_of_a_charge_are_limited_to_what_is_left"],
         Hooks {
             sees: |ask, view, _| {
                 if let (Ask::Post(_), Some(charge)) = (ask, &mut view.charge) {
@@ -252,7 +280,7 @@ pub(super) const FAULTS: &[Fault] = &[
     ),
     Fault::new(
         "of a hold can be refunded what was never collected",
-        &[],
+        &["refunds_of_a_hold_are_limited_to_what_is_left"],
         Hooks {
             sees: |ask, view, _| {
                 if let (Ask::Post(_), Some(hold)) = (ask, &mut view.hold) {
@@ -268,30 +296,15 @@ pub(super) const FAULTS: &[Fault] = &[
         },
     ),
     Fault::new(
-        "a refund makes room for another capture of the same",
-        &[],
-        Hooks {
-            stores: |ask, changes, view, _| {
-                if let (Ask::Post(_), Some(hold)) = (ask, &mut changes.hold) {
-                    hold.settled -= hold.refunded - view.hold.as_ref().map_or(0, |known| known.refunded);
-                }
-            },
-            ..HONEST
-        },
-    ),
-    Fault::new(
         "an adjustment can be refunded",
-        &[],
+        &["a_refund_of_what_is_no_charge_is_refused"],
         Hooks {
             sees: |ask, view, account| {
                 if let Ask::Post(request) = ask
-                    && let crate::ledger::request::PostKind::Refund {
-                        of: crate::entry::ChargeRef::Charge(key),
-                        ..
-                    } = &request.kind
+                    && let PostKind::Refund { of: ChargeRef::Charge(key), .. } = &request.kind
                     && view.charge.is_none()
                 {
-                    view.charge = account.posting(crate::entry::Operation::Credit, key).cloned();
+                    view.charge = account.posting(Operation::Credit, key).cloned();
                 }
             },
             ..HONEST

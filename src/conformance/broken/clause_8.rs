@@ -2,19 +2,19 @@
 
 use std::sync::Arc;
 
-use crate::cap::{Caps, Counter};
+use crate::cap::{Cap, Caps, Counter};
 use crate::conformance::broken::Fault;
 use crate::conformance::broken::hooks::{Ask, HONEST, Hooks, View};
 use crate::conformance::broken::ledger::Account;
 use crate::entry::ChargeRef;
-use crate::error::{CapReached, LedgerError, Shortfall};
+use crate::error::{CapReached, LedgerError};
 use crate::ledger::request::PostKind;
 use crate::ledger::rules::Changes;
 
 pub(super) const FAULTS: &[Fault] = &[
-    Fault::new(
+    Fault::blunt(
         "caps only count",
-        &[],
+        &["what_is_held_and_what_is_charged_count_together", "a_request_has_to_fit_under_all_its_caps"],
         Hooks {
             hold: |request, _| {
                 request.caps = counting(&request.caps);
@@ -23,9 +23,9 @@ pub(super) const FAULTS: &[Fault] = &[
             ..HONEST
         },
     ),
-    Fault::new(
+    Fault::blunt(
         "the caps of a charge only count",
-        &[],
+        &["what_is_held_and_what_is_charged_count_together", "a_request_has_to_fit_under_all_its_caps"],
         Hooks {
             post: |request, _| {
                 request.caps = counting(&request.caps);
@@ -34,9 +34,9 @@ pub(super) const FAULTS: &[Fault] = &[
             ..HONEST
         },
     ),
-    Fault::new(
+    Fault::blunt(
         "growth has to fit under no cap",
-        &[],
+        &["growth_has_to_fit_under_the_caps_of_its_request"],
         Hooks {
             resize: |request, _| {
                 request.caps = counting(&request.caps);
@@ -45,18 +45,18 @@ pub(super) const FAULTS: &[Fault] = &[
             ..HONEST
         },
     ),
-    Fault::new(
+    Fault::blunt(
         "what is held counts under no cap",
-        &[],
+        &["what_is_held_and_what_is_charged_count_together"],
         Hooks {
             sees: |_, view, _| view.counters.iter_mut().for_each(|counter| counter.held = 0),
             stores: count_on,
             ..HONEST
         },
     ),
-    Fault::new(
+    Fault::blunt(
         "caps are read before the latest change is stored",
-        &[],
+        &["what_is_held_and_what_is_charged_count_together"],
         Hooks {
             sees: |_, view, account| {
                 for counter in &mut view.counters {
@@ -75,19 +75,24 @@ pub(super) const FAULTS: &[Fault] = &[
     ),
     Fault::new(
         "a cap gets nothing back of a hold that is voided",
-        &[],
+        &[
+            "a_rolling_hold_gives_back_to_its_own_bucket",
+            "what_is_given_back_goes_to_the_period_it_was_held_in",
+            "what_is_given_back_to_another_period_makes_no_room_in_this_one",
+            "what_was_not_needed_is_given_back",
+        ],
         Hooks {
             stores: |ask, changes, _, account| {
-                if matches!(ask, Ask::Void(_)) {
+                if matches!(ask, Ask::Void) {
                     keep_held(changes, account);
                 }
             },
             ..HONEST
         },
     ),
-    Fault::new(
+    Fault::blunt(
         "a cap gets nothing back of a hold that expires",
-        &[],
+        &["what_was_not_needed_is_given_back"],
         Hooks {
             stores: |ask, changes, _, account| {
                 if matches!(ask, Ask::Release) {
@@ -97,9 +102,9 @@ pub(super) const FAULTS: &[Fault] = &[
             ..HONEST
         },
     ),
-    Fault::new(
+    Fault::blunt(
         "what a capture does not need stays held under its caps",
-        &[],
+        &["what_was_not_needed_is_given_back", "what_is_given_back_goes_to_the_period_it_was_held_in"],
         Hooks {
             stores: |ask, changes, _, account| {
                 if matches!(ask, Ask::Capture(_)) {
@@ -113,21 +118,24 @@ pub(super) const FAULTS: &[Fault] = &[
             ..HONEST
         },
     ),
-    Fault::new(
+    Fault::blunt(
         "what a hold did not need is given back to the present period",
-        &[],
+        &[
+            "what_is_given_back_goes_to_the_period_it_was_held_in",
+            "what_is_given_back_to_another_period_makes_no_room_in_this_one",
+        ],
         Hooks {
             sees: |ask, view, _| {
-                if matches!(ask, Ask::Void(_) | Ask::Release) {
+                if matches!(ask, Ask::Void | Ask::Release) {
                     count_now(view);
                 }
             },
             ..HONEST
         },
     ),
-    Fault::new(
+    Fault::blunt(
         "what is captured is used in the period of the capture",
-        &[],
+        &["a_capture_uses_the_earliest_first", "a_hold_counts_in_the_period_in_which_it_was_made"],
         Hooks {
             sees: |ask, view, _| {
                 if matches!(ask, Ask::Capture(_)) {
@@ -139,15 +147,22 @@ pub(super) const FAULTS: &[Fault] = &[
     ),
     Fault::new(
         "a capture above its hold is refused by a cap",
-        &[],
+        &[
+            "a_cap_that_is_more_than_used_up_has_nothing_left",
+            "a_capture_is_never_refused_by_a_cap",
+            "a_hold_of_nothing_counts_what_it_grows_by_and_what_is_captured",
+            "what_is_above_the_hold_counts_when_it_is_captured",
+        ],
         Hooks {
             hold: |request, account| {
                 account.scratch.caps.insert(request.key.clone(), request.caps.clone());
                 Ok(())
             },
             capture: |request, account| {
-                let beyond =
-                    account.holds.get(&request.key).map_or(0, |hold| request.total.minor() - hold.total);
+                let beyond = account
+                    .holds
+                    .get(&request.key)
+                    .map_or(0, |hold| request.total.minor().saturating_sub(hold.total));
                 for cap in account.scratch.caps.get(&request.key).iter().flat_map(|caps| caps.iter()) {
                     let of_cap = |counter: &&Counter| {
                         counter.key.scope == cap.scope && counter.key.period == cap.period
@@ -178,9 +193,9 @@ pub(super) const FAULTS: &[Fault] = &[
             ..HONEST
         },
     ),
-    Fault::new(
+    Fault::blunt(
         "growth counts under no cap",
-        &[],
+        &["growth_counts_under_its_own_caps_and_those_of_the_hold"],
         Hooks {
             resize: |request, _| {
                 request.caps = Caps::NONE;
@@ -200,7 +215,11 @@ pub(super) const FAULTS: &[Fault] = &[
     ),
     Fault::new(
         "a refund lowers what was used",
-        &[],
+        &[
+            "a_refund_does_not_lower_what_was_used",
+            "a_rolling_sum_never_wraps",
+            "a_sum_too_large_for_an_amount_resets_when_enough_has_left",
+        ],
         Hooks {
             stores: |ask, changes, _, account| {
                 if let Ask::Post(request) = ask
@@ -221,10 +240,12 @@ pub(super) const FAULTS: &[Fault] = &[
             },
             ..HONEST
         },
-    ),
-    Fault::new(
+    )
+    // It refunds what counted under a cap.
+    .also(&["a_repeated_hold_shows_what_became_of_its_draws"]),
+    Fault::blunt(
         "charges in one step are not counted",
-        &[],
+        &["what_is_held_and_what_is_charged_count_together"],
         Hooks {
             stores: |ask, changes, _, _| {
                 if matches!(ask, Ask::Post(request) if request.kind == PostKind::Charge) {
@@ -237,32 +258,8 @@ pub(super) const FAULTS: &[Fault] = &[
         },
     ),
     Fault::new(
-        "whoever is short of both is told to top up",
-        &[],
-        Hooks {
-            refuses: |_, error, view, account| {
-                if let LedgerError::CapReached(reached) = error
-                    && account.state.available() < reached.required
-                {
-                    *error = LedgerError::Insufficient(Box::new(Shortfall {
-                        unit: account.state.unit,
-                        requested: reached.required,
-                        required: reached.required,
-                        posted: account.state.posted,
-                        held: account.state.held,
-                        debt_limit: 0,
-                        next_release: None,
-                        seq: account.state.seq,
-                        as_of: view.now,
-                    }));
-                }
-            },
-            ..HONEST
-        },
-    ),
-    Fault::new(
         "the last cap is named of those that are reached",
-        &[],
+        &["the_first_cap_in_the_order_of_the_request_is_named"],
         Hooks {
             hold: |request, _| {
                 let caps: Vec<_> = request.caps.iter().cloned().collect();
@@ -271,10 +268,12 @@ pub(super) const FAULTS: &[Fault] = &[
             },
             ..HONEST
         },
-    ),
-    Fault::new(
+    )
+    // It expects the first of two.
+    .also(&["a_hold_may_take_the_least_of_what_is_asked_there_and_left"]),
+    Fault::blunt(
         "a cap that is reached never opens again",
-        &[],
+        &["a_calendar_period_resets_at_its_end"],
         Hooks {
             refuses: |_, error, _, _| {
                 if let LedgerError::CapReached(reached) = error {
@@ -286,7 +285,12 @@ pub(super) const FAULTS: &[Fault] = &[
     ),
     Fault::new(
         "what can never fit is told to come back",
-        &[],
+        &[
+            "a_cap_of_nothing_admits_nothing",
+            "a_rolling_cap_fits_again_when_enough_has_left",
+            "more_than_the_cap_never_fits",
+            "rolling_periods_of_other_lengths_count_apart",
+        ],
         Hooks {
             refuses: |_, error, view, _| {
                 if let LedgerError::CapReached(reached) = error {
@@ -297,9 +301,9 @@ pub(super) const FAULTS: &[Fault] = &[
             ..HONEST
         },
     ),
-    Fault::new(
+    Fault::blunt(
         "a hold that may be less is not cut to what a cap has left",
-        &[],
+        &["what_is_required_is_the_least_that_would_do"],
         Hooks {
             hold: |request, _| {
                 if request.minimum.minor() < request.amount.minor() {
@@ -310,10 +314,48 @@ pub(super) const FAULTS: &[Fault] = &[
             ..HONEST
         },
     ),
-    Fault::new(
+    Fault::blunt(
         "counters are shown for any scope",
-        &[],
+        &["counters_of_one_scope_are_listed_alone"],
         Hooks { counters: |request| request.scope = None, ..HONEST },
+    ),
+    Fault::new(
+        "a bucket that is partly in view does not count",
+        &[
+            "a_bucket_partly_in_view_counts_in_full",
+            "a_courtesy_of_a_rolling_period_comes_back_when_it_has_left",
+            "a_rolling_cap_fits_again_when_enough_has_left",
+            "a_rolling_hold_counts_where_it_was_made_until_that_has_left",
+            "what_was_spent_comes_back_when_its_bucket_is_out_of_view",
+        ],
+        Hooks {
+            sees: |ask, view, _| {
+                if matches!(ask, Ask::Hold(_) | Ask::Post(_)) {
+                    let now = view.now;
+                    let in_view = |counter: &Counter| {
+                        let (period, start) = (counter.key.period, counter.key.start);
+                        !period.is_rolling() || start > period.counts_from(now)
+                    };
+                    view.counters.retain(in_view);
+                }
+            },
+            ..HONEST
+        },
+    ),
+    Fault::blunt(
+        "a counter is forgotten when its period is over",
+        &[
+            "a_counter_is_kept_for_the_longest_hold_and_its_grace",
+            "a_counter_is_kept_while_a_hold_counts_in_it",
+        ],
+        Hooks {
+            stores: |_, changes, view, account| {
+                let over = |counter: &Counter| counter.end() <= view.now && !counter.key.period.is_rolling();
+                account.counters.retain(|_, counter| !over(counter));
+                changes.counters.retain(|counter| !over(counter));
+            },
+            ..HONEST
+        },
     ),
 ];
 
@@ -321,7 +363,7 @@ pub(super) const FAULTS: &[Fault] = &[
 fn counting(caps: &Caps) -> Caps {
     let unlimited = caps.iter().cloned().map(|cap| {
         let limit = cap.limit.map(|limit| limit.unit().minor(i64::MAX));
-        crate::cap::Cap { limit, ..cap }
+        Cap { limit, ..cap }
     });
     Caps::new(unlimited).expect("the same caps")
 }

@@ -21,7 +21,7 @@ pub(super) enum Ask<'a> {
     Hold(&'a HoldRequest),
     Resize(&'a ResizeRequest),
     Capture(&'a CaptureRequest),
-    Void(&'a VoidRequest),
+    Void,
     Post(&'a PostRequest),
     /// The release of a hold that is due.
     Release,
@@ -63,10 +63,12 @@ pub(super) enum WhenCut {
     SaysSo,
     /// Takes a store that does not answer for one that has nothing.
     LooksEmpty,
-    /// Answers reads from what it has in memory.
-    ReadsOn,
+    /// The same for reads alone.
+    ShowsNothing,
     /// Says that nothing was applied, and applies it.
     AppliesAllTheSame,
+    /// Applies it after the store is back, before the next change.
+    AppliesLater,
     /// Does not say which request it is that nobody knows of.
     MixesKeysUp,
 }
@@ -124,6 +126,8 @@ pub(super) struct Hooks {
     pub(super) lets_go: bool,
     /// Keeps an account that was made for a request even if that is refused.
     pub(super) keeps_refused: bool,
+    /// Knows nothing to show of an account that nobody has paid into.
+    pub(super) refuses_strangers: bool,
     /// Looks for the rows of all accounts in one place.
     pub(super) one_for_all: bool,
     pub(super) when_cut: WhenCut,
@@ -157,6 +161,7 @@ pub(super) const HONEST: Hooks = Hooks {
     retries_what_was_dropped: false,
     lets_go: false,
     keeps_refused: false,
+    refuses_strangers: false,
     one_for_all: false,
     when_cut: WhenCut::SaysSo,
 };

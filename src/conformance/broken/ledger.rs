@@ -1,34 +1,34 @@
-//! A ledger of the rules and plain maps behind one mutex: all that a ledger needs. It can be broken at each [hook](Hooks).
+//! A ledger of the rules and plain maps behind one mutex: all that a ledger needs. It can be broken at each of its
+//! [hooks](Hooks).
+
+mod answers;
+mod reads;
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::fmt;
-use std::ops::Bound;
-use std::pin::Pin;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
-use std::task::{Context, Poll};
 use std::thread::{self, ThreadId};
 use std::time::Duration;
 
-use crate::account::{Applied, Balance};
+use crate::account::Applied;
 use crate::amount::Unit;
 use crate::cap::{Caps, Counter, CounterKey};
 use crate::clock::{Clock, ManualClock, Timestamp};
-use crate::conformance::broken::hooks::{Ask, Due, Hooks, Method, Occasion, View, WhenCut};
+use crate::conformance::broken::hooks::{Ask, Due, Hooks, Occasion, View};
 use crate::entry::{ChargeRef, Entry, Operation};
 use crate::error::LedgerError;
 use crate::hold::HoldState;
 use crate::id::{AccountId, IdempotencyKey};
-use crate::ledger::Ledger;
-use crate::ledger::future::LedgerFuture;
-use crate::ledger::reply::{CountersPage, Found, HoldsPage, Statement, Swept};
+use crate::ledger::reply::Swept;
 use crate::ledger::request::{
-    BalanceRequest, CaptureRequest, CountersRequest, FindRequest, HoldRequest, HoldsCursor, HoldsRequest,
-    Order, PostKind, PostRequest, ResizeRequest, StatementRequest, SweepRequest, VoidRequest,
+    CaptureRequest, HoldRequest, PostKind, PostRequest, ResizeRequest, SweepRequest, VoidRequest,
 };
 use crate::ledger::rules::{self, AccountState, Changes, Decision, Outcome, Source, Stop};
 use crate::limits::Limits;
 use crate::receipt::Captured;
+
+/// What it says if a fault leaves it without an answer.
+pub(super) const BREAKS_DOWN: &str = "a rule asked for what is not due";
 
 /// Keeps balances in maps, for as long as it lives, and forgets no key.
 #[derive(Clone)]
@@ -39,7 +39,11 @@ pub(super) struct RulesLedger {
     /// Whether its store cannot be reached, and how many requests found that out.
     cut: Arc<(AtomicBool, AtomicU32)>,
     made_by: ThreadId,
+    /// What is done before the next change. Only a fault leaves something here.
+    later: Arc<Mutex<Vec<Later>>>,
 }
+
+type Later = Box<dyn FnOnce(&RulesLedger) + Send>;
 
 /// An account with all its rows.
 #[derive(Clone, Debug)]
@@ -122,7 +126,7 @@ impl Account {
 impl RulesLedger {
     pub(super) fn new(clock: Arc<ManualClock>, hooks: &'static Hooks) -> Self {
         let made_by = thread::current().id();
-        Self { books: Arc::default(), clock, hooks, cut: Arc::default(), made_by }
+        Self { books: Arc::default(), clock, hooks, cut: Arc::default(), made_by, later: Arc::default() }
     }
 
     /// Cuts it off from its store, or connects it again.
@@ -204,7 +208,7 @@ impl RulesLedger {
                 }
                 Err(Stop::DueFirst) => {
                     if self.book(account, Occasion::Demand, now, u32::MAX) == (0, 0) {
-                        return Err(unavailable("a rule asked for what is not due"));
+                        return Err(unavailable(BREAKS_DOWN));
                     }
                 }
             }
@@ -308,7 +312,7 @@ impl RulesLedger {
     fn void_now(&self, mut request: VoidRequest) -> Result<Applied<HoldState>, LedgerError> {
         self.change(&request.account.clone(), None, |account, now| {
             (self.hooks.void)(&mut request, account)?;
-            self.decide_on_hold(account, now, Ask::Void(&request), &request.key, |view| {
+            self.decide_on_hold(account, now, Ask::Void, &request.key, |view| {
                 rules::void(&view.state, &view.counters, view.hold.as_ref(), &request, view.now)
             })
         })
@@ -360,254 +364,8 @@ impl RulesLedger {
         swept.more = swept.released + swept.booked >= request.limit;
         Ok(swept)
     }
-
-    /// Reads an account as it is now; `None` if there is none.
-    fn read<T>(
-        &self,
-        id: &AccountId,
-        read: impl FnOnce(&Account, Timestamp) -> T,
-    ) -> Result<Option<T>, LedgerError> {
-        if self.is_cut() {
-            match self.hooks.when_cut {
-                WhenCut::LooksEmpty => return Ok(None),
-                WhenCut::ReadsOn => {}
-                _ => return Err(unavailable("the store cannot be reached")),
-            }
-        }
-        let (mut books, now) = (self.books(), self.clock.now());
-        let Some(account) = books.get_mut(id) else { return Ok(None) };
-        self.book(account, Occasion::Read, now, u32::MAX);
-        Ok(Some(read(account, now)))
-    }
-
-    fn balance_now(&self, request: &BalanceRequest) -> Result<Balance, LedgerError> {
-        let balance = self.read(&request.account, |account, now| {
-            let mut balance = account.state.at(now).balance();
-            (self.hooks.shows_balance)(&mut balance, account);
-            balance
-        })?;
-        match balance {
-            Some(balance) if balance.unit != request.unit => {
-                Err(LedgerError::WrongUnit { expected: balance.unit, given: request.unit })
-            }
-            Some(balance) => Ok(balance),
-            None => Ok(AccountState::empty(request.unit).at(self.clock.now()).balance()),
-        }
-    }
-
-    fn statement_now(&self, mut request: StatementRequest) -> Result<Statement, LedgerError> {
-        (self.hooks.statement)(&mut request);
-        let limit = page_size(request.limit)?;
-        let page = self.read(&request.account, |account, _| {
-            let after = request.after;
-            let (entries, more): (Vec<Entry>, bool) = match request.order {
-                Order::OldestFirst => {
-                    let from = after.map_or(Bound::Unbounded, Bound::Excluded);
-                    first(account.entries.range((from, Bound::Unbounded)).map(|(_, entry)| entry), limit)
-                }
-                Order::NewestFirst => {
-                    let to = after.map_or(Bound::Unbounded, Bound::Excluded);
-                    first(account.entries.range((Bound::Unbounded, to)).rev().map(|(_, entry)| entry), limit)
-                }
-            };
-            let next = entries.last().filter(|_| more).map(|last| last.seq);
-            let mut page = Statement { entries, next, seq: account.state.seq };
-            (self.hooks.shows_statement)(&mut page, &request, account);
-            page
-        })?;
-        Ok(page.unwrap_or_default())
-    }
-
-    fn holds_now(&self, mut request: HoldsRequest) -> Result<HoldsPage, LedgerError> {
-        (self.hooks.holds)(&mut request);
-        let limit = page_size(request.limit)?;
-        let page = self.read(&request.account, |account, _| {
-            let after = request.after.clone().map(|after| (after.release_at, after.key));
-            let from = after.map_or(Bound::Unbounded, Bound::Excluded);
-            let due = account.due.range((from, Bound::Unbounded));
-            let (holds, more): (Vec<HoldState>, bool) =
-                first(due.filter_map(|(_, key)| account.holds.get(key)), limit);
-            let last = holds.last().filter(|_| more);
-            let next = last.map(|last| HoldsCursor { release_at: last.release_at, key: last.key.clone() });
-            let mut page = HoldsPage { holds, next, seq: account.state.seq };
-            (self.hooks.shows_holds)(&mut page, &request, account);
-            page
-        })?;
-        Ok(page.unwrap_or_default())
-    }
-
-    fn counters_now(&self, mut request: CountersRequest) -> Result<CountersPage, LedgerError> {
-        (self.hooks.counters)(&mut request);
-        let limit = page_size(request.limit)?;
-        let page = self.read(&request.account, |account, _| {
-            let from = request.after.as_ref().map_or(Bound::Unbounded, Bound::Excluded);
-            let all = account.counters.range((from, Bound::Unbounded)).map(|(_, counter)| counter);
-            let asked =
-                all.filter(|counter| request.scope.as_ref().is_none_or(|it| *it == counter.key.scope));
-            let (counters, more): (Vec<Counter>, bool) = first(asked, limit);
-            let next = counters.last().filter(|_| more).map(|last| last.key.clone());
-            let mut page = CountersPage { counters, next, seq: account.state.seq };
-            (self.hooks.shows_counters)(&mut page, &request, account);
-            page
-        })?;
-        Ok(page.unwrap_or_default())
-    }
-
-    fn find_now(&self, request: &FindRequest) -> Result<Found, LedgerError> {
-        let found = self.read(&request.account, |account, _| {
-            let mut found = match request.operation {
-                Operation::Hold => {
-                    let hold = account.holds.get(&request.key);
-                    hold.map_or(Found::NotApplied, |hold| Found::Hold(Box::new(hold.clone())))
-                }
-                Operation::Time => Found::NotApplied,
-                operation => {
-                    let entry = account.posting(operation, &request.key);
-                    entry.map_or(Found::NotApplied, |entry| Found::Entry(Box::new(entry.clone())))
-                }
-            };
-            (self.hooks.finds)(&mut found, request, account);
-            found
-        })?;
-        Ok(found.unwrap_or(Found::NotApplied))
-    }
-
-    /// Submits a change: does it now, if its store can be reached.
-    fn submit<T: Send + 'static>(
-        &self,
-        method: Method,
-        key: Option<IdempotencyKey>,
-        change: impl FnOnce(&Self) -> Result<T, LedgerError> + Send + 'static,
-    ) -> LedgerFuture<T> {
-        if self.is_cut() {
-            return LedgerFuture::ready(self.change_while_cut(key, change));
-        }
-        if (self.hooks.waits_for_poll)(method) {
-            let ledger = self.clone();
-            return LedgerFuture::boxed(async move { change(&ledger) });
-        }
-        LedgerFuture::ready(change(self))
-    }
-
-    /// In turn: refused before it was sent, applied with the answer lost, lost on the way.
-    fn change_while_cut<T>(
-        &self,
-        key: Option<IdempotencyKey>,
-        change: impl FnOnce(&Self) -> Result<T, LedgerError>,
-    ) -> Result<T, LedgerError> {
-        let unavailable = unavailable("the store cannot be reached");
-        if self.hooks.when_cut == WhenCut::LooksEmpty {
-            return change(&Self { books: Arc::default(), ..self.clone() });
-        }
-        if self.hooks.when_cut == WhenCut::AppliesAllTheSame {
-            let _ = change(self);
-            return Err(unavailable);
-        }
-        let lost = self.cut.1.fetch_add(1, Ordering::SeqCst) % 3;
-        let (Some(mut key), 1..) = (key, lost) else { return Err(unavailable) };
-        if lost == 1 {
-            let _ = change(self);
-        }
-        if self.hooks.when_cut == WhenCut::MixesKeysUp {
-            key = IdempotencyKey::new("another").expect("a key");
-        }
-        Err(LedgerError::OutcomeUnknown { key, detail: "no answer in time".to_owned() })
-    }
 }
 
 fn unavailable(detail: &str) -> LedgerError {
     LedgerError::Unavailable { detail: detail.to_owned() }
-}
-
-fn page_size(limit: u32) -> Result<usize, LedgerError> {
-    if (1..=Limits::MAX_PAGE).contains(&limit) {
-        return Ok(usize::try_from(limit).expect("at most a thousand"));
-    }
-    Err(LedgerError::invalid("the limit of a page", "must be from 1 to 1,000", limit))
-}
-
-/// The first of some rows, and whether there are more.
-fn first<'a, T: Clone + 'a>(mut rows: impl Iterator<Item = &'a T>, limit: usize) -> (Vec<T>, bool) {
-    let page = rows.by_ref().take(limit).cloned().collect();
-    (page, rows.next().is_some())
-}
-
-impl Ledger for RulesLedger {
-    fn hold(&self, request: HoldRequest) -> LedgerFuture<Applied<HoldState>> {
-        if self.hooks.retries_what_was_dropped {
-            let answer = Some(self.hold_now(request.clone()));
-            return LedgerFuture::boxed(Retry { ledger: self.clone(), request, answer });
-        }
-        self.submit(Method::Hold, Some(request.key.clone()), |ledger| ledger.hold_now(request))
-    }
-
-    fn resize(&self, request: ResizeRequest) -> LedgerFuture<Applied<HoldState>> {
-        self.submit(Method::Resize, Some(request.key.clone()), |ledger| ledger.resize_now(request))
-    }
-
-    fn capture(&self, request: CaptureRequest) -> LedgerFuture<Applied<Captured>> {
-        self.submit(Method::Capture, Some(request.key.clone()), |ledger| ledger.capture_now(request))
-    }
-
-    fn void(&self, request: VoidRequest) -> LedgerFuture<Applied<HoldState>> {
-        self.submit(Method::Void, Some(request.key.clone()), |ledger| ledger.void_now(request))
-    }
-
-    fn post(&self, request: PostRequest) -> LedgerFuture<Applied<Entry>> {
-        self.submit(Method::Post, Some(request.key.clone()), |ledger| ledger.post_now(request))
-    }
-
-    fn find(&self, request: FindRequest) -> LedgerFuture<Found> {
-        LedgerFuture::ready(self.find_now(&request))
-    }
-
-    fn balance(&self, request: BalanceRequest) -> LedgerFuture<Balance> {
-        LedgerFuture::ready(self.balance_now(&request))
-    }
-
-    fn statement(&self, request: StatementRequest) -> LedgerFuture<Statement> {
-        LedgerFuture::ready(self.statement_now(request))
-    }
-
-    fn holds(&self, request: HoldsRequest) -> LedgerFuture<HoldsPage> {
-        LedgerFuture::ready(self.holds_now(request))
-    }
-
-    fn counters(&self, request: CountersRequest) -> LedgerFuture<CountersPage> {
-        LedgerFuture::ready(self.counters_now(request))
-    }
-
-    fn sweep(&self, request: SweepRequest) -> LedgerFuture<Swept> {
-        self.submit(Method::Sweep, None, move |ledger| ledger.sweep_now(request))
-    }
-}
-
-impl fmt::Debug for RulesLedger {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("RulesLedger")
-    }
-}
-
-/// The answer to a hold. A refusal that nobody took is tried again, for what there is.
-struct Retry {
-    ledger: RulesLedger,
-    request: HoldRequest,
-    answer: Option<Result<Applied<HoldState>, LedgerError>>,
-}
-
-impl Future for Retry {
-    type Output = Result<Applied<HoldState>, LedgerError>;
-
-    fn poll(mut self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Self::Output> {
-        self.answer.take().map_or(Poll::Pending, Poll::Ready)
-    }
-}
-
-impl Drop for Retry {
-    fn drop(&mut self) {
-        if let Some(Err(LedgerError::Insufficient(_))) = self.answer {
-            let less = self.request.amount.unit().zero();
-            let _ = self.ledger.hold_now(self.request.clone().with_minimum(less));
-        }
-    }
 }

@@ -147,6 +147,9 @@ fn a_balance_never_wraps_above(make: Make<'_>) -> Checked {
     world.top_up("t", 3)?;
     let refund = refund_of(the_charge("c"));
     too_large(&world, || world.post("x", refund.clone(), 3))?;
+    // Nothing is booked in part.
+    too_large(&world, || world.top_up("x", 3))?;
+    too_large(&world, || world.adjust("x", 3))?;
     world.post("r", refund, 2)?;
     ensure_eq!(world.posted()?, MAX);
     Ok(())
