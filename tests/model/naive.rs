@@ -1,476 +1,361 @@
-//! What a ledger should answer, worked out the long way: lists that are searched, sums that are added up each time,
-//! 128-bit numbers. Written from the documentation of the contract alone.
+//! What a ledger should answer, worked out the long way: lists that are searched, numbers of 128 bits. Written from the
+//! documentation of the contract alone.
+//!
+//! What an account has is kept as sums, so that an operation costs no more after a million others;
+//! [`Account::recompute`] adds everything up again.
 
-use std::collections::BTreeMap;
+#[path = "naive/caps.rs"]
+mod caps;
+#[path = "naive/credit.rs"]
+mod credit;
+#[path = "naive/holds.rs"]
+mod holds;
+#[path = "naive/posts.rs"]
+mod posts;
+#[path = "naive/refunds.rs"]
+mod refunds;
+#[path = "naive/shown.rs"]
+mod shown;
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use billing_guard::{
-    Amount, CaptureMode, CaptureRequest, ChargeRef, Content, EntryKind, FindRequest, HoldRequest, HoldStatus,
-    IdempotencyKey, LateCapture, Operation, OverCapture, PostKind, PostRequest, ResizeRequest, VoidRequest,
+    Amount, Content, FindRequest, GrantKind, HoldStatus, IdempotencyKey, Label, Limits, Operation, Period,
+    Timestamp,
+};
+
+pub(crate) use shown::{
+    Answer, Captured, Counted, Draw, Entry, Grant, Hold, No, Place, Terms, Yes, counts, drawn, moved,
 };
 
 const MAX: i128 = i64::MAX as i128;
+const MIN: i128 = i64::MIN as i128;
 
-/// A hold as it should be shown.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Hold {
-    pub(crate) key: String,
-    pub(crate) status: HoldStatus,
-    pub(crate) rev: u32,
-    pub(crate) requested: i128,
-    pub(crate) total: i128,
-    pub(crate) captured: i128,
-    pub(crate) uncollected: i128,
-    pub(crate) refunded: i128,
-    pub(crate) opened_at: i128,
-    pub(crate) ends_at: i128,
-    pub(crate) release_at: i128,
-    pub(crate) late: bool,
-    pub(crate) content: Content,
-}
-
-impl Hold {
-    pub(crate) fn reserved(&self) -> i128 {
-        if self.status == HoldStatus::Open { (self.total - self.captured).max(0) } else { 0 }
-    }
-    /// The total that captures named last.
-    fn named(&self) -> i128 {
-        self.captured + self.uncollected
-    }
-}
-
-/// An entry as it should be shown.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Entry {
-    pub(crate) key: String,
-    pub(crate) operation: Operation,
-    pub(crate) seq: u64,
-    pub(crate) kind: EntryKind,
-    pub(crate) amount: i128,
-    pub(crate) balance_after: i128,
-    pub(crate) uncollected: i128,
-    pub(crate) refunded: i128,
-    pub(crate) of: Option<ChargeRef>,
-    pub(crate) booked_at: i128,
-    pub(crate) late: bool,
-}
-
-/// What a capture did.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Captured {
-    pub(crate) charged: i128,
-    pub(crate) captured: i128,
-    pub(crate) uncollected: i128,
-    pub(crate) freed: i128,
-    pub(crate) status: HoldStatus,
-    pub(crate) late: bool,
-}
-
-/// Why not.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum No {
-    Insufficient {
-        missing: i128,
-        posted: i128,
-        held: i128,
-        debt: i128,
-        seq: u64,
-        as_of: i128,
-        next_release: Option<i128>,
-    },
-    Conflict(String),
-    UnknownHold,
-    UnknownCharge,
-    Closed(Hold),
-    Superseded(Hold),
-    Expired(Hold),
-    Over(i128, i128),
-    BelowCaptured(i128, i128),
-    RefundTooLarge(i128, i128),
-    TooLarge,
-    /// The documentation leaves open which of the refusals it is: any that changed nothing.
-    Any,
-}
-
-/// An answer to a change.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Yes<T> {
-    pub(crate) value: T,
-    pub(crate) before: i128,
-    pub(crate) after: i128,
-    pub(crate) seq: u64,
-    pub(crate) replay: bool,
-}
-
-pub(crate) type Answer<T> = Result<Yes<T>, No>;
-
+/// One account.
 #[derive(Default)]
 pub(crate) struct Account {
     pub(crate) seq: u64,
     pub(crate) entries: Vec<Entry>,
-    pub(crate) holds: Vec<Hold>,
-    grace: BTreeMap<String, i128>,
-    minimum: BTreeMap<String, i128>,
-    contents: BTreeMap<(bool, String), Content>,
+    postings: HashMap<(Operation, IdempotencyKey), Posting>,
+    holds: HashMap<IdempotencyKey, Kept>,
+    /// The open holds, the one released first coming first.
+    open: BTreeSet<(i128, IdempotencyKey)>,
+    posted: i128,
+    held: i128,
+    /// What is posted and in no grant, and what holds drew on it.
+    plain: i128,
+    plain_held: i128,
+    grants: Vec<Part>,
+    /// All grants there ever were.
+    terms: HashMap<u64, Origin>,
+    counters: BTreeMap<Place, Count>,
+    /// The latest courtesy of each label and period: when its stretch of time began.
+    courtesies: HashMap<(Label, Period), Timestamp>,
     /// When it was changed last: its time does not go back.
     changed_at: Option<i128>,
 }
+
+/// A hold and what it does not show.
+#[derive(Clone)]
+struct Kept {
+    hold: Hold,
+    minimum: i128,
+    grace: i128,
+    /// When it was closed, or could be.
+    closed_at: Option<i128>,
+}
+
+/// Where an entry that was posted is, and what else its key is compared by.
+struct Posting {
+    at: usize,
+    content: Content,
+    /// The amount in the request.
+    amount: i128,
+    terms: Option<Terms>,
+}
+
+/// A grant that is not used up.
+#[derive(Clone)]
+struct Part {
+    id: u64,
+    original: i128,
+    remaining: i128,
+    held: i128,
+    started: bool,
+    ended: bool,
+}
+
+impl Part {
+    fn free(&self) -> i128 {
+        if self.started { self.remaining - self.held } else { 0 }
+    }
+}
+
+/// What a grant is.
+#[derive(Clone)]
+struct Origin {
+    key: IdempotencyKey,
+    kind: GrantKind,
+    priority: u8,
+    label: Option<Label>,
+    starts_at: Option<i128>,
+    /// As it is by now.
+    ends_at: Option<i128>,
+}
+
+/// What a counter counts.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Count {
+    pub(crate) used: i128,
+    pub(crate) held: i128,
+}
+
+/// The order of use: priority, end, kind, id.
+type Turn = (u8, i128, GrantKind, u64);
+
+const NEVER: i128 = i128::MAX;
 
 fn minor(amount: Amount) -> i128 {
     i128::from(amount.minor())
 }
 
-fn text(key: &IdempotencyKey) -> String {
-    key.to_string()
+fn micros(duration: std::time::Duration) -> i128 {
+    i128::try_from(duration.as_nanos().div_ceil(1_000)).unwrap()
+}
+
+fn at(moment: Timestamp) -> i128 {
+    i128::from(moment.as_micros())
+}
+
+fn stamp(moment: i128) -> Timestamp {
+    Timestamp::from_micros(i64::try_from(moment).unwrap())
 }
 
 impl Account {
     pub(crate) fn posted(&self) -> i128 {
-        self.entries.iter().map(|entry| entry.amount).sum()
+        self.posted
     }
     pub(crate) fn held(&self) -> i128 {
-        self.holds.iter().map(Hold::reserved).sum()
+        self.held
     }
     pub(crate) fn available(&self) -> i128 {
-        self.posted() - self.held()
+        self.posted - self.held
     }
-    pub(crate) fn open(&self) -> Vec<Hold> {
-        let mut open: Vec<Hold> =
-            self.holds.iter().filter(|hold| hold.status == HoldStatus::Open).cloned().collect();
-        open.sort_by(|a, b| (a.release_at, &a.key).cmp(&(b.release_at, &b.key)));
-        open
+    pub(crate) fn plain(&self) -> i128 {
+        self.plain
     }
-    fn time(&self, now: i128) -> i128 {
+    pub(crate) fn open_holds(&self) -> usize {
+        self.open.len()
+    }
+    pub(crate) fn open(&self) -> impl Iterator<Item = Hold> {
+        self.open.iter().map(|(_, key)| self.holds[key].shown())
+    }
+    pub(crate) fn open_keys(&self) -> Vec<IdempotencyKey> {
+        self.open.iter().map(|(_, key)| key.clone()).collect()
+    }
+    /// The time on this account.
+    pub(crate) fn time(&self, now: i128) -> i128 {
         self.changed_at.map_or(now, |changed| changed.max(now))
     }
-    /// Releases what is due, one change each; says how many.
-    pub(crate) fn release(&mut self, now: i128) -> u32 {
-        let now = self.time(now);
-        let mut released = 0;
-        for hold in &mut self.holds {
-            if hold.status == HoldStatus::Open && hold.release_at <= now {
-                hold.status = HoldStatus::Expired;
-                hold.rev += 1;
-                self.seq += 1;
-                self.changed_at = Some(now);
-                released += 1;
+
+    /// The grants in the order of use.
+    pub(crate) fn grants(&self) -> Vec<Grant> {
+        let mut parts: Vec<&Part> = self.grants.iter().collect();
+        parts.sort_by_key(|part| self.turn(part.id));
+        let shown = |part: &Part| {
+            let origin = self.terms[&part.id].clone();
+            Grant {
+                id: part.id,
+                key: origin.key,
+                kind: origin.kind,
+                priority: origin.priority,
+                label: origin.label,
+                starts_at: origin.starts_at,
+                ends_at: origin.ends_at,
+                started: part.started,
+                original: part.original.min(MAX),
+                remaining: part.remaining,
+                held: part.held,
             }
-        }
-        released
-    }
-    fn find(&self, key: &str) -> Option<usize> {
-        self.holds.iter().position(|hold| hold.key == key)
-    }
-    /// Charges have keys of their own, and so have all other postings.
-    fn posting(&self, operation: Operation, key: &str) -> Option<usize> {
-        self.entries.iter().position(|entry| entry.operation == operation && entry.key == key)
-    }
-    fn fresh<T>(&mut self, before: i128, now: i128, value: T) -> Answer<T> {
-        self.seq += 1;
-        self.changed_at = Some(now);
-        Ok(Yes { value, before, after: self.available(), seq: self.seq, replay: false })
-    }
-    fn replay<T>(&self, value: T) -> Answer<T> {
-        Ok(Yes { value, before: self.available(), after: self.available(), seq: self.seq, replay: true })
-    }
-    fn short<T>(&self, required: i128, debt: i128, now: i128) -> Answer<T> {
-        Err(No::Insufficient {
-            missing: required - (self.available() + debt),
-            posted: self.posted(),
-            held: self.held(),
-            debt,
-            seq: self.seq,
-            as_of: now,
-            next_release: self.open().first().map(|hold| hold.release_at - now),
-        })
+        };
+        parts.into_iter().map(shown).collect()
     }
 
-    pub(crate) fn hold(&mut self, request: &HoldRequest, now: i128) -> Answer<Hold> {
-        self.release(now);
-        let now = self.time(now);
-        let key = text(&request.key);
-        let (amount, minimum, debt) =
-            (minor(request.amount), minor(request.minimum), minor(request.debt_limit));
-        if let Some(at) = self.find(&key) {
-            let known = self.holds[at].clone();
-            if let Some(field) = known.content.difference(&request.content) {
-                return Err(No::Conflict(field));
-            }
-            if request.content.is_empty() {
-                if known.requested != amount {
-                    return Err(No::Conflict("amount".to_owned()));
-                }
-                if self.minimum[&key] != minimum {
-                    return Err(No::Conflict("minimum".to_owned()));
-                }
-            }
-            return self.replay(known);
-        }
-        // What can be held is never below nothing, and nothing is always there.
-        let spendable = (self.available() + debt).max(0);
-        if minimum > spendable {
-            return self.short(minimum, debt, now);
-        }
-        let total = amount.min(spendable);
-        if self.held() + total > MAX {
-            return Err(No::TooLarge);
-        }
-        let before = self.available();
-        let ends_at = now + micros(request.lifetime);
-        let hold = Hold {
-            key: key.clone(),
-            status: HoldStatus::Open,
-            rev: 1,
-            requested: amount,
-            total,
-            captured: 0,
-            uncollected: 0,
-            refunded: 0,
-            opened_at: now,
-            ends_at,
-            release_at: ends_at + micros(request.grace),
-            late: false,
-            content: request.content.clone(),
+    /// The counters, and until when each has to be kept.
+    pub(crate) fn counters(&self) -> Vec<(Place, Count, i128)> {
+        let shown = |(place, count): (&Place, &Count)| {
+            let count = Count { used: count.used.min(MAX), held: count.held };
+            (place.clone(), count, place.kept_until(count.held))
         };
-        self.holds.push(hold.clone());
-        self.minimum.insert(key.clone(), minimum);
-        self.grace.insert(key, micros(request.grace));
-        self.fresh(before, now, hold)
-    }
-
-    pub(crate) fn resize(&mut self, request: &ResizeRequest, now: i128) -> Answer<Hold> {
-        self.release(now);
-        let now = self.time(now);
-        let key = text(&request.key);
-        let Some(at) = self.find(&key) else { return Err(No::UnknownHold) };
-        let hold = self.holds[at].clone();
-        match (hold.status == HoldStatus::Open, hold.rev == request.rev) {
-            (true, true) => {}
-            (true, false) => return Err(No::Superseded(hold)),
-            (false, true) => return Err(No::Closed(hold)),
-            (false, false) => return Err(No::Any),
-        }
-        let before = self.available();
-        let mut changed = hold.clone();
-        if let Some(total) = request.total {
-            changed.total = minor(total);
-            if changed.total < hold.captured {
-                return Err(No::BelowCaptured(changed.total, hold.captured));
-            }
-        }
-        let growth = changed.reserved() - hold.reserved();
-        let debt = request.debt_limit.map_or(0, minor);
-        if growth > 0 && growth > self.available() + debt {
-            return self.short(growth, debt, now);
-        }
-        if self.held() + growth > MAX {
-            return Err(No::TooLarge);
-        }
-        if let Some(lifetime) = request.lifetime {
-            changed.ends_at = hold.ends_at.max(now + micros(lifetime));
-            changed.release_at = changed.ends_at + self.grace[&key];
-        }
-        changed.rev += 1;
-        self.holds[at] = changed.clone();
-        self.fresh(before, now, changed)
-    }
-
-    pub(crate) fn capture(&mut self, request: &CaptureRequest, now: i128) -> Answer<Captured> {
-        self.release(now);
-        let now = self.time(now);
-        let Some(at) = self.find(&text(&request.key)) else { return Err(No::UnknownHold) };
-        let hold = self.holds[at].clone();
-        let (total, debt) = (minor(request.total), minor(request.debt_limit));
-        let partial = request.mode == CaptureMode::Partial;
-        let again = Captured {
-            charged: 0,
-            captured: hold.captured,
-            uncollected: hold.uncollected,
-            freed: 0,
-            status: hold.status,
-            late: hold.late,
-        };
-        match hold.status {
-            HoldStatus::Voided => return Err(No::Closed(hold)),
-            HoldStatus::Captured if partial && total <= hold.named() => return self.replay(again),
-            HoldStatus::Captured if partial => return Err(No::Any),
-            HoldStatus::Captured if total == hold.named() => return self.replay(again),
-            HoldStatus::Captured => return Err(No::Conflict("total".to_owned())),
-            // Up to there it is settled already.
-            _ if partial && total <= hold.named() => {
-                return self.replay(again);
-            }
-            _ => {}
-        }
-        let late = hold.status != HoldStatus::Open;
-        if total < hold.captured {
-            return Err(No::BelowCaptured(total, hold.captured));
-        }
-        if late && request.late == LateCapture::Reject {
-            return Err(No::Expired(hold));
-        }
-        // A hold from which more was captured than it covers takes that total again.
-        if total > hold.total.max(hold.captured) && request.over == OverCapture::Reject {
-            return Err(No::Over(total, hold.total));
-        }
-        // First what is set aside, or would be if time had not ended; then what is above it.
-        let covered = total.min(hold.total.max(hold.captured)) - hold.captured;
-        let above = total - hold.captured - covered;
-        let free = self.available();
-        let mut charged = covered;
-        let mut left = free;
-        if late {
-            let reach = if request.late == LateCapture::Debt { left + debt } else { left };
-            charged = covered.min(reach.max(0));
-            left -= charged;
-        }
-        let reach = if request.over == OverCapture::Debt { left + debt } else { left };
-        charged += above.min(reach.max(0));
-        let mut changed = hold.clone();
-        changed.captured += charged;
-        changed.uncollected = total - changed.captured;
-        changed.rev += 1;
-        changed.late |= late;
-        if !partial {
-            changed.status = HoldStatus::Captured;
-        }
-        if charged != 0 || changed.uncollected != hold.uncollected {
-            self.entries.push(Entry {
-                key: hold.key.clone(),
-                operation: Operation::Hold,
-                seq: self.seq + 1,
-                kind: EntryKind::Charge,
-                amount: -charged,
-                balance_after: self.posted() - charged,
-                uncollected: changed.uncollected - hold.uncollected,
-                refunded: 0,
-                of: None,
-                booked_at: now,
-                late,
-            });
-        }
-        let captured = Captured {
-            charged,
-            captured: changed.captured,
-            uncollected: changed.uncollected,
-            freed: if late || partial { 0 } else { hold.reserved() - covered },
-            status: changed.status,
-            late: changed.late,
-        };
-        self.holds[at] = changed;
-        self.fresh(free, now, captured)
-    }
-
-    pub(crate) fn void(&mut self, request: &VoidRequest, now: i128) -> Answer<Hold> {
-        self.release(now);
-        let now = self.time(now);
-        let Some(at) = self.find(&text(&request.key)) else { return Err(No::UnknownHold) };
-        let hold = self.holds[at].clone();
-        let before = self.available();
-        match hold.status {
-            HoldStatus::Voided => return self.replay(hold),
-            HoldStatus::Captured => return Err(No::Closed(hold)),
-            _ if hold.captured > 0 => return Err(No::BelowCaptured(0, hold.captured)),
-            // An expired one too: from then on nothing can be captured, however late.
-            _ => {}
-        }
-        self.holds[at].status = HoldStatus::Voided;
-        self.holds[at].rev += 1;
-        let hold = self.holds[at].clone();
-        self.fresh(before, now, hold)
-    }
-
-    pub(crate) fn post(&mut self, request: &PostRequest, now: i128) -> Answer<Entry> {
-        self.release(now);
-        let now = self.time(now);
-        let key = text(&request.key);
-        let amount = match request.kind {
-            PostKind::Charge => -minor(request.amount),
-            _ => minor(request.amount),
-        };
-        let of = match &request.kind {
-            PostKind::Refund { of, .. } => Some(of.clone()),
-            _ => None,
-        };
-        let operation =
-            if matches!(request.kind, PostKind::Charge) { Operation::Charge } else { Operation::Credit };
-        let content_key = (operation == Operation::Charge, key.clone());
-        if let Some(at) = self.posting(operation, &key) {
-            let known = self.entries[at].clone();
-            // What it is comes first, then what was declared; the amount only where nothing was.
-            if known.kind != request.kind.entry_kind() {
-                return Err(No::Conflict("kind".to_owned()));
-            }
-            if known.of != of {
-                return Err(No::Conflict("of".to_owned()));
-            }
-            if let Some(field) = self.contents[&content_key].difference(&request.content) {
-                return Err(No::Conflict(field));
-            }
-            if request.content.is_empty() && known.amount != amount {
-                return Err(No::Conflict("amount".to_owned()));
-            }
-            return self.replay(known);
-        }
-        let before = self.available();
-        let debt = minor(request.debt_limit);
-        if matches!(request.kind, PostKind::Charge) && -amount > (before + debt).max(0) {
-            return self.short(-amount, debt, now);
-        }
-        let source = match &of {
-            Some(ChargeRef::Hold(of)) => self.find(&text(of)).map(|at| (true, at)),
-            Some(ChargeRef::Charge(of)) => self.posting(Operation::Charge, &text(of)).map(|at| (false, at)),
-            None => None,
-        };
-        if of.is_some() {
-            let left = match source {
-                Some((true, at)) => self.holds[at].captured - self.holds[at].refunded,
-                Some((false, at)) => -self.entries[at].amount - self.entries[at].refunded,
-                None => return Err(No::UnknownCharge),
-            };
-            if amount > left {
-                return Err(No::RefundTooLarge(amount, left));
-            }
-        }
-        for sum in [self.posted() + amount, self.available() + amount] {
-            if !(i128::from(i64::MIN)..=MAX).contains(&sum) {
-                return Err(No::TooLarge);
-            }
-        }
-        match source {
-            Some((true, at)) => {
-                self.holds[at].refunded += amount;
-                self.holds[at].rev += 1;
-            }
-            Some((false, at)) => self.entries[at].refunded += amount,
-            None => {}
-        }
-        let entry = Entry {
-            key: key.clone(),
-            operation,
-            seq: self.seq + 1,
-            kind: request.kind.entry_kind(),
-            amount,
-            balance_after: self.posted() + amount,
-            uncollected: 0,
-            refunded: 0,
-            of,
-            booked_at: now,
-            late: false,
-        };
-        self.entries.push(entry.clone());
-        self.contents.insert(content_key, request.content.clone());
-        self.fresh(before, now, entry)
+        self.counters.iter().map(shown).collect()
     }
 
     pub(crate) fn look_up(&self, request: &FindRequest) -> (Option<Hold>, Option<Entry>) {
-        let key = text(&request.key);
         match request.operation {
-            Operation::Hold => (self.find(&key).map(|at| self.holds[at].clone()), None),
-            operation => (None, self.posting(operation, &key).map(|at| self.entries[at].clone())),
+            Operation::Hold => (self.holds.get(&request.key).map(Kept::shown), None),
+            operation => {
+                let posting = self.postings.get(&(operation, request.key.clone()));
+                (None, posting.map(|posting| self.entry(posting.at)))
+            }
         }
     }
-}
 
-fn micros(duration: std::time::Duration) -> i128 {
-    i128::try_from(duration.as_micros()).unwrap()
+    /// An entry as it is shown.
+    pub(crate) fn entry(&self, index: usize) -> Entry {
+        let mut entry = self.entries[index].clone();
+        entry.draws = drawn(entry.draws);
+        entry.counted = counts(entry.counted);
+        entry
+    }
+
+    /// Books what became due, one change each, in the order in which it did. Says how many holds were released, and how
+    /// many starts and ends of credit booked.
+    pub(crate) fn due(&mut self, now: i128) -> (u32, u32) {
+        let now = self.time(now);
+        let seq = self.seq;
+        let mut released = 0;
+        // Where the clock ran backwards, an end that changed nothing has not been.
+        for part in &mut self.grants {
+            part.ended &= self.terms[&part.id].ends_at.is_some_and(|ends_at| ends_at <= now);
+        }
+        loop {
+            let release = self.open.first().map(|(moment, key)| (*moment, key.clone()));
+            let turn =
+                self.grants.iter().filter_map(|part| Some((self.next(part)?, self.turn(part.id)))).min();
+            let next = match (&release, &turn) {
+                (Some((release, _)), Some((turn, _))) => *release.min(turn),
+                (Some((release, _)), None) => *release,
+                (None, Some((turn, _))) => *turn,
+                (None, None) => break,
+            };
+            if next > now {
+                break;
+            }
+            match (release, turn) {
+                // A release comes before a start or an end of the same moment.
+                (Some((moment, key)), _) if moment == next => {
+                    self.release(&key, now);
+                    released += 1;
+                }
+                (_, Some((_, (.., id)))) => self.turns(id, now),
+                _ => unreachable!("one of the two is next"),
+            }
+        }
+        let changes = u32::try_from(self.seq - seq).unwrap();
+        (released, changes - released)
+    }
+
+    /// When a grant next starts or ends.
+    fn next(&self, part: &Part) -> Option<i128> {
+        let origin = &self.terms[&part.id];
+        match (part.started, part.ended) {
+            (false, _) => origin.starts_at,
+            (true, false) => origin.ends_at,
+            (true, true) => None,
+        }
+    }
+
+    /// A hold's time is over.
+    fn release(&mut self, key: &IdempotencyKey, now: i128) {
+        let mut kept = self.holds[key].clone();
+        self.give_back(&mut kept.hold, NEVER);
+        self.count_back(&mut kept.hold, NEVER);
+        let release_at = kept.hold.release_at;
+        self.close(&mut kept, HoldStatus::Expired, release_at);
+        kept.hold.rev += 1;
+        self.holds.insert(key.clone(), kept);
+        self.change(now);
+        self.expire_ended(now);
+    }
+
+    /// No longer among the open ones.
+    fn close(&mut self, kept: &mut Kept, status: HoldStatus, closed_at: i128) {
+        assert_eq!(kept.hold.status, HoldStatus::Open);
+        assert!(self.open.remove(&(kept.hold.release_at, kept.hold.key.clone())));
+        kept.hold.status = status;
+        kept.closed_at = Some(closed_at);
+    }
+
+    /// Whether a ledger may have forgotten a hold by now.
+    pub(crate) fn may_be_forgotten(&self, key: &IdempotencyKey, now: i128) -> bool {
+        let closed_at = self.holds.get(key).and_then(|kept| kept.closed_at);
+        closed_at.is_some_and(|closed_at| self.time(now) - closed_at >= micros(Limits::KEY_RETENTION))
+    }
+
+    fn change(&mut self, now: i128) {
+        self.seq += 1;
+        self.changed_at = Some(now);
+    }
+
+    /// The answer to a change that was just made; what it freed of credit that has ended goes right after it.
+    fn fresh<T>(&mut self, before: i128, now: i128, value: T) -> Answer<T> {
+        let answer = Yes { value, before, after: self.available(), seq: self.seq, replay: false };
+        self.expire_ended(now);
+        Ok(answer)
+    }
+
+    fn replay<T>(&self, value: T) -> Answer<T> {
+        Ok(Yes { value, before: self.available(), after: self.available(), seq: self.seq, replay: true })
+    }
+
+    fn short<T>(&self, requested: i128, required: i128, debt: i128, now: i128) -> Answer<T> {
+        Err(No::Insufficient {
+            requested,
+            required,
+            missing: required - (self.available() + debt),
+            posted: self.posted,
+            held: self.held,
+            debt,
+            seq: self.seq,
+            as_of: now,
+            next_release: self.open.first().map(|(release_at, _)| release_at - now),
+        })
+    }
+
+    /// What holds are told by: declared content if either side has any, else each of these in turn.
+    fn differs(
+        one: &Content,
+        other: &Content,
+        fields: impl IntoIterator<Item = (&'static str, bool)>,
+    ) -> Option<String> {
+        if !one.is_empty() || !other.is_empty() {
+            return one.difference(other);
+        }
+        fields.into_iter().find(|(_, differs)| *differs).map(|(field, _)| field.to_owned())
+    }
+
+    /// Adds up everything again, from the entries and the holds alone (clause 9).
+    pub(crate) fn recompute(&self) {
+        assert_eq!(self.posted, self.entries.iter().map(|entry| entry.amount).sum::<i128>());
+        let open: Vec<&Hold> = self
+            .holds
+            .values()
+            .map(|kept| &kept.hold)
+            .filter(|hold| hold.status == HoldStatus::Open)
+            .collect();
+        assert_eq!(self.held, open.iter().map(|hold| hold.reserved()).sum::<i128>());
+        assert_eq!(open.len(), self.open.len());
+        let draws = || self.holds.values().flat_map(|kept| &kept.hold.draws);
+        let held_of = |grant: Option<u64>| -> i128 {
+            draws().filter(|draw| draw.grant == grant).map(|draw| draw.held).sum()
+        };
+        assert_eq!(self.plain_held, held_of(None));
+        let mut started = 0;
+        for part in &self.grants {
+            assert!(0 <= part.held && part.held <= part.remaining && part.remaining > 0);
+            let movements = self.entries.iter().flat_map(|entry| &entry.movements);
+            let moved: i128 = movements.filter(|(id, _)| *id == part.id).map(|(_, amount)| amount).sum();
+            assert!(moved == if part.started { part.remaining } else { 0 });
+            assert_eq!(part.held, held_of(Some(part.id)));
+            started += if part.started { part.remaining } else { 0 };
+        }
+        assert_eq!(self.plain, self.posted - started);
+        for (place, count) in &self.counters {
+            let here = |counted: &&Counted| counted.place == *place;
+            let holds = self.holds.values().flat_map(|kept| &kept.hold.counted).filter(here);
+            assert_eq!(count.held, holds.map(|counted| counted.held).sum::<i128>());
+            let entries = self.entries.iter().flat_map(|entry| &entry.counted).filter(here);
+            assert_eq!(count.used, entries.map(|counted| counted.used).sum::<i128>());
+        }
+    }
 }
