@@ -3,9 +3,9 @@
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use billing_guard::{
-    Applied, Balance, BalanceRequest, CaptureRequest, Captured, Entry, FindRequest, Found, HoldRequest,
-    HoldState, HoldsPage, HoldsRequest, Ledger, LedgerError, LedgerFuture, MemoryLedger, PostRequest,
-    ResizeRequest, Statement, StatementRequest, SweepRequest, Swept, VoidRequest,
+    Applied, Balance, BalanceRequest, CaptureRequest, Captured, CountersPage, CountersRequest, Entry,
+    FindRequest, Found, HoldRequest, HoldState, HoldsPage, HoldsRequest, Ledger, LedgerError, LedgerFuture,
+    MemoryLedger, PostRequest, ResizeRequest, Statement, StatementRequest, SweepRequest, Swept, VoidRequest,
 };
 
 /// A memory ledger that is away for so many of the next captures.
@@ -47,6 +47,9 @@ impl Ledger for Away {
     }
     fn holds(&self, request: HoldsRequest) -> LedgerFuture<HoldsPage> {
         self.ledger.holds(request)
+    }
+    fn counters(&self, request: CountersRequest) -> LedgerFuture<CountersPage> {
+        self.ledger.counters(request)
     }
     fn sweep(&self, request: SweepRequest) -> LedgerFuture<Swept> {
         self.ledger.sweep(request)
