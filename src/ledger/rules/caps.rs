@@ -26,13 +26,6 @@ impl<'a> Counting<'a> {
         self.known
     }
 
-    /// How many there will be for these caps; makes room for them.
-    fn expect(&mut self, caps: &Caps) -> usize {
-        let count = caps.iter().count();
-        self.changed.reserve_exact(count);
-        count
-    }
-
     fn add(&mut self, key: &CounterKey, unit: Unit, held: i64, used: i64) {
         let slot = match self.changed.iter_mut().position(|counter| counter.key == *key) {
             Some(position) => self.changed.get_mut(position),
@@ -156,7 +149,9 @@ pub(super) fn hold(
     amount: i64,
     now: Timestamp,
 ) -> Vec<Counted> {
-    let mut counted = Vec::with_capacity(counting.expect(caps));
+    let count = caps.iter().count();
+    counting.changed.reserve_exact(count);
+    let mut counted = Vec::with_capacity(count);
     for cap in caps.iter() {
         let key = key_at(&cap.scope, cap.period, now);
         counting.add(&key, unit, amount, 0);

@@ -151,7 +151,7 @@ pub(super) fn spend_held(
         draw.held = draw.held.saturating_sub(part);
         draw.used = draw.used.saturating_add(part);
         take_back(account, draw, part, part);
-        if let Some(id) = draw.id().filter(|_| part > 0) {
+        if let Some(id) = draw.id() {
             move_by(movements, id, account.unit, part.saturating_neg());
         }
     }
@@ -241,7 +241,7 @@ pub(super) fn add_grant(
             // Ended, with holds on it, and now to be used again.
             None if fits && same.is_some() => same,
             None if fits => {
-                grants.push(Grant { original: 0, remaining: 0, held: 0, ..new.clone() });
+                grants.push(Grant { original: 0, remaining: 0, ..new.clone() });
                 Some(grants.len().saturating_sub(1))
             }
             None => {

@@ -1,10 +1,16 @@
 //! The rules alone, with no ledger around them.
 
 use super::*;
+use crate::cap::{Cap, Caps, CounterKey};
+use crate::grant::{Draw, Grant, GrantKind, GrantTerms, Origin};
 use crate::hold::{LateCapture, OverCapture};
 use crate::id::{AccountId, IdempotencyKey};
-use crate::ledger::request::{CaptureMode, CaptureRequest, HoldRequest, PostKind, PostRequest};
+use crate::ledger::request::{
+    CaptureMode, CaptureRequest, HoldRequest, PostKind, PostRequest, ResizeRequest, VoidRequest,
+};
 use crate::limits::Limits;
+use crate::period::Period;
+use std::sync::Arc;
 use std::time::Duration;
 
 fn usd(minor: i64) -> Amount {
@@ -160,4 +166,134 @@ fn time_never_runs_backwards_for_an_account() {
     assert_eq!(next.time, at(1_000_000));
     assert_eq!(own.ends_at(), at(1_000_000).saturating_add(Limits::DEFAULT_LIFETIME));
     assert_eq!(own.release_at().saturating_since(own.ends_at()), Duration::from_secs(30));
+}
+
+#[test]
+fn a_sum_that_does_not_fit_is_named_by_the_amount_that_would_be_added() {
+    let too_large = |answer: Stop| match answer {
+        Stop::Refuse(LedgerError::TooLarge { amount }) => amount,
+        other => panic!("{other:?}"),
+    };
+    assert_eq!(too_large(account(i64::MAX).shift(3, 0).unwrap_err()), usd(3));
+    let (mut held, _) = hold_of(&account(i64::MAX), i64::MAX);
+    assert_eq!(too_large(held.shift(-7, 5).unwrap_err()), usd(5));
+}
+
+/// An account with a hold of 5 of 10 that is due, and the time.
+fn overdue() -> (AccountState, Timestamp) {
+    let (held, own) = hold_of(&account(10), 5);
+    (held, own.release_at())
+}
+
+#[test]
+fn a_sum_is_not_too_large_for_certain_while_a_hold_may_be_due() {
+    let (mut state, due) = overdue();
+    assert!(matches!(state.shift(0, i64::MAX), Err(Stop::Refuse(LedgerError::TooLarge { .. }))));
+    state = state.at(due);
+    assert!(matches!(state.shift(0, i64::MAX), Err(Stop::DueFirst)));
+}
+
+#[test]
+fn a_cap_is_not_reached_for_certain_while_a_hold_may_be_due() {
+    let (state, due) = overdue();
+    let (id, _) = names();
+    let key = CounterKey {
+        scope: "s".parse().unwrap(),
+        period: Period::day(),
+        start: Period::day().start_of(at(0)),
+    };
+    let counted = [Counter { key, unit: usd(0).unit(), used: 0, held: 5 }];
+    let capped = |amount, minimum| {
+        let cap = Cap::new("s".parse().unwrap(), Period::day(), usd(6));
+        HoldRequest::new(id.clone(), "k2".parse().unwrap(), usd(amount))
+            .with_minimum(usd(minimum))
+            .with_caps(Caps::new([cap]).unwrap())
+    };
+    let ask = |amount, minimum, now| hold(&state, &counted, None, &capped(amount, minimum), now);
+    // In time it is certain: refused, or cut to what is left.
+    assert!(matches!(ask(2, 2, at(1)), Err(Stop::Refuse(LedgerError::CapReached(_)))));
+    assert_eq!(ask(2, 1, at(1)).unwrap().reply.value().total(), usd(1));
+    // Overdue, only what fits beside the due hold is decided at once.
+    assert!(matches!(ask(2, 2, due), Err(Stop::DueFirst)));
+    assert!(matches!(ask(2, 1, due), Err(Stop::DueFirst)));
+    assert_eq!(ask(1, 1, due).unwrap().reply.value().total(), usd(1));
+}
+
+/// A grant of 10 that ends at the time 100.
+fn granted() -> AccountState {
+    let (id, key) = names();
+    let terms = GrantTerms::promotional().ending_at(at(100));
+    let grant = PostRequest::new(id, key, PostKind::Credit(terms), usd(10));
+    post(&account(0), &[], None, Source::None, &grant, at(0)).unwrap().changes.unwrap().account
+}
+
+#[test]
+fn nothing_is_decided_before_credit_that_has_ended_is_booked() {
+    let (id, key) = names();
+    let mut state = granted();
+    let request = HoldRequest::new(id.clone(), key.clone(), usd(4));
+    let own = hold(&state, &[], None, &request, at(1)).unwrap().changes.unwrap();
+    let (held, own) = (own.account, own.hold.unwrap());
+    let later = at(100);
+    assert!(matches!(hold(&state, &[], None, &request, later), Err(Stop::DueFirst)));
+    let charge = PostRequest::new(id.clone(), key.clone(), PostKind::Charge, usd(1));
+    assert!(matches!(post(&state, &[], None, Source::None, &charge, later), Err(Stop::DueFirst)));
+    let capture = capture(&held, &[], Some(&own), &capture_of(1), later);
+    assert!(matches!(capture, Err(Stop::DueFirst)));
+    let void = void(&held, &[], Some(&own), &VoidRequest::new(id.clone(), key.clone()), later);
+    assert!(matches!(void, Err(Stop::DueFirst)));
+    let resize = resize(&held, &[], Some(&own), &ResizeRequest::new(id, key, 1).with_total(usd(5)), later);
+    assert!(matches!(resize, Err(Stop::DueFirst)));
+    assert_eq!(turn(&mut state, at(99)), None);
+    let entry = turn(&mut state, at(120)).unwrap();
+    assert_eq!((entry.kind(), entry.amount(), entry.effective_at()), (EntryKind::Expiry, usd(-10), at(100)));
+    assert_eq!((state.posted, state.seq, state.time), (0, 3, at(120)));
+    assert!(hold(&state, &[], None, &request, later).is_err_and(|stop| stop != Stop::DueFirst));
+}
+
+#[test]
+fn what_comes_back_ended_goes_to_no_other_grant_that_has_ended() {
+    // Two grants that ended, each kept by a hold on it; a charge on the first is refunded.
+    let (id, _) = names();
+    let unit = usd(0).unit();
+    let origin = |id| {
+        let ended = Origin {
+            id,
+            key: "g".parse().unwrap(),
+            unit,
+            kind: GrantKind::Promotional,
+            priority: 128,
+            starts_at: None,
+            ends_at: Some(at(10)),
+            label: None,
+        };
+        Arc::new(ended)
+    };
+    let mut state = AccountState { posted: 4, held: 4, seq: 9, open_holds: 2, ..AccountState::empty(unit) };
+    for id in [2, 3] {
+        let grant = Grant { origin: origin(id), original: 5, remaining: 2, held: 2, started: true };
+        state.grants.change(|grants| grants.push(grant));
+    }
+    for (drawn, other) in [(2, 3), (3, 2)] {
+        let draw = Draw { used: 3, ..Draw::none(Some(origin(drawn)), unit) };
+        let charge = Entry {
+            detail: Detail { draws: Few::One([draw]), ..Detail::default() }.kept(),
+            amount: -3,
+            ..AccountState::empty(unit).entry(
+                ("c".parse().unwrap(), Declared::default()),
+                EntryKind::Charge,
+                Operation::Charge,
+                -3,
+                Few::None,
+                Detail::default(),
+            )
+        };
+        let of = crate::entry::ChargeRef::Charge("c".parse().unwrap());
+        let request = PostRequest::new(id.clone(), "r".parse().unwrap(), PostKind::refund(of), usd(3));
+        let refunded = post(&state, &[], None, Source::Entry(&charge), &request, at(20)).unwrap();
+        let changes = refunded.changes.unwrap();
+        let remaining =
+            |id| changes.account.grants.list().iter().find(|grant| grant.id() == id).unwrap().remaining;
+        assert_eq!((remaining(drawn), remaining(other)), (5, 2));
+    }
 }
