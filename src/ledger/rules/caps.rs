@@ -187,8 +187,7 @@ pub(super) fn once(
     amount: i64,
     now: Timestamp,
 ) -> Result<Counted, LedgerError> {
-    if let Some(last) = in_view(counting.known, &scope, period, now).iter().rfind(|counter| counter.used > 0)
-    {
+    if let Some(last) = in_view(counting.known, &scope, period, now).last() {
         return Err(LedgerError::CourtesyGiven { again_at: period.leaves_at(last.key.start) });
     }
     let key = CounterKey { start: period.start_of(now), scope, period };
