@@ -24,6 +24,7 @@ pub(crate) const CHECKS: &[Check] = clause! { 8:
     what_is_above_and_late_is_in_the_bucket_of_its_capture
     a_rolling_hold_gives_back_to_its_own_bucket
     rolling_growth_is_in_its_own_bucket
+    what_was_held_before_the_window_is_used_first_and_counts_no_more
     no_window_ever_holds_more_than_the_cap
     rolling_periods_of_other_lengths_count_apart
     a_rolling_counter_is_of_a_sixtieth
@@ -69,6 +70,23 @@ fn what_was_spent_comes_back_when_its_bucket_is_out_of_view(make: Make<'_>) -> C
     }
     world.clock.set(back);
     world.fresh(|| world.charge_under("d", 10, &cap))?;
+    Ok(())
+}
+
+fn what_was_held_before_the_window_is_used_first_and_counts_no_more(make: Make<'_>) -> Checked {
+    let world = World::funded(make, 1_000)?;
+    let cap = an_hour(&world, 100)?;
+    world.fresh(|| world.long_hold_under("h", 3, &cap))?;
+    for (minutes, total) in [(30, 5), (100, 9), (200, 14)] {
+        world.clock.set(minute(&world, minutes, 0));
+        world.fresh(|| world.resize_under("h", total, &cap))?;
+    }
+    ensure_eq!(in_view(&world)?, (0, 5), "the last growth alone is in view");
+    // 9 were held before the window began, and are used first.
+    world.fresh(|| world.partial("h", 9))?;
+    ensure_eq!(in_view(&world)?, (0, 5));
+    world.fresh(|| world.capture("h", 11))?;
+    ensure_eq!(in_view(&world)?, (2, 0));
     Ok(())
 }
 

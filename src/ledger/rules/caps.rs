@@ -304,21 +304,28 @@ pub(super) fn give_back(counting: &mut Counting<'_>, counted: &mut [Counted], am
     }
 }
 
-/// Leaves out counters that are forgotten by now, so that a hold which lasts and grows does not list them for ever. One
-/// of each scope stays: it says where the hold counts.
+/// Keeps the list of a hold that lasts and grows short. Rows that have left a rolling period count for nobody any more, so they
+/// are one; what was only used in a calendar period that nobody asks about is left out. The last of each scope
+/// stays: it says where the hold counts.
 fn forget(counted: &mut Vec<Counted>, now: Timestamp) {
-    let over =
-        |known: &Counted| known.key.kept_until() <= now && (known.held == 0 || known.key.period.is_rolling());
+    let over = |known: &Counted| known.key.kept_until() <= now;
+    if !counted.iter().any(over) {
+        return;
+    }
     let mut kept: Vec<Counted> = Vec::with_capacity(counted.len());
     for group in counted.chunk_by(same_scope) {
         let last = group.len().saturating_sub(1);
-        kept.extend(
-            group
-                .iter()
-                .enumerate()
-                .filter(|(at, known)| *at == last || !over(known))
-                .map(|(_, it)| it.clone()),
-        );
+        for (at, known) in group.iter().enumerate() {
+            match kept.last_mut() {
+                Some(before) if known.key.period.is_rolling() && over(known) && same_scope(before, known) => {
+                    before.key = known.key.clone();
+                    before.held = before.held.saturating_add(known.held);
+                    before.used = before.used.saturating_add(known.used);
+                }
+                _ if !known.key.period.is_rolling() && over(known) && known.held == 0 && at != last => {}
+                _ => kept.push(known.clone()),
+            }
+        }
     }
     *counted = kept;
 }

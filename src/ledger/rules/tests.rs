@@ -297,3 +297,25 @@ fn what_comes_back_ended_goes_to_no_other_grant_that_has_ended() {
         assert_eq!((remaining(drawn), remaining(other)), (5, 2));
     }
 }
+
+#[test]
+fn what_fits_exactly_is_admitted_at_once_though_a_hold_may_be_due() {
+    let (state, due) = overdue();
+    let (id, _) = names();
+    let request = |amount| HoldRequest::new(id.clone(), "k2".parse().unwrap(), usd(amount));
+    assert_eq!(hold(&state, &[], None, &request(5), due).unwrap().reply.value().total(), usd(5));
+    assert!(matches!(hold(&state, &[], None, &request(6), due), Err(Stop::DueFirst)));
+}
+
+#[test]
+fn a_resize_that_only_lengthens_touches_no_counter() {
+    let (id, key) = names();
+    let caps = Caps::new([Cap::new("s".parse().unwrap(), Period::day(), usd(6))]).unwrap();
+    let request = HoldRequest::new(id.clone(), key.clone(), usd(5)).with_caps(caps.clone());
+    let held = hold(&account(10), &[], None, &request, at(0)).unwrap().changes.unwrap();
+    let longer = ResizeRequest::new(id, key, 1).with_lifetime(Duration::from_secs(600)).with_caps(caps);
+    let own = held.hold.unwrap();
+    let changes = resize(&held.account, &held.counters, Some(&own), &longer, at(1)).unwrap().changes.unwrap();
+    assert_eq!(changes.counters, []);
+    assert_eq!(changes.hold.unwrap().counted(), own.counted());
+}
