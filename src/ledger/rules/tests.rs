@@ -319,3 +319,62 @@ fn a_resize_that_only_lengthens_touches_no_counter() {
     assert_eq!(changes.counters, []);
     assert_eq!(changes.hold.unwrap().counted(), own.counted());
 }
+
+fn promo(amount: i64, terms: GrantTerms) -> PostRequest {
+    let (id, _) = names();
+    PostRequest::new(id, IdempotencyKey::unique(), PostKind::Credit(terms), usd(amount))
+}
+
+fn posted(state: &AccountState, request: &PostRequest, now: Timestamp) -> AccountState {
+    post(state, &[], None, Source::None, request, now).unwrap().changes.unwrap().account
+}
+
+#[test]
+fn a_hold_on_plain_credit_says_so_once_it_draws_on_a_grant() {
+    let (state, own) = hold_of(&account(100), 10);
+    let part =
+        capture(&state, &[], Some(&own), &capture_of(5).with_mode(CaptureMode::Partial), at(1)).unwrap();
+    let part = part.changes.unwrap();
+    let (id, key) = names();
+    let of = crate::entry::ChargeRef::Hold(key);
+    let refund = PostRequest::new(id, "r".parse().unwrap(), PostKind::refund(of), usd(3));
+    let own = part.hold.unwrap();
+    let back = post(&part.account, &[], None, Source::Hold(&own), &refund, at(2)).unwrap().changes.unwrap();
+    let state = posted(&back.account, &promo(50, GrantTerms::promotional()), at(3));
+    let own = back.hold.unwrap();
+    let last =
+        capture(&state, &[], Some(&own), &capture_of(12), at(4)).unwrap().changes.unwrap().hold.unwrap();
+    let draws: Vec<_> = last
+        .draws()
+        .iter()
+        .map(|draw| (draw.grant().is_some(), draw.held, draw.used, draw.refunded))
+        .collect();
+    assert_eq!(draws, [(false, 0, 10, 3), (true, 0, 2, 0)]);
+    // A hold of nothing drew nothing.
+    let (state, own) = hold_of(&account(0), 0);
+    let state = posted(&state, &promo(50, GrantTerms::promotional()), at(1));
+    let last =
+        capture(&state, &[], Some(&own), &capture_of(2), at(2)).unwrap().changes.unwrap().hold.unwrap();
+    assert_eq!(last.draws().len(), 1);
+    assert!(last.draws()[0].grant().is_some());
+}
+
+#[test]
+fn credit_that_starts_now_has_started() {
+    let state = posted(&account(0), &promo(10, GrantTerms::promotional().starting_at(at(5))), at(5));
+    assert_eq!((state.posted, state.grants.list()[0].has_started()), (10, true));
+    let state = posted(&account(0), &promo(10, GrantTerms::promotional().starting_at(at(6))), at(5));
+    assert_eq!((state.posted, state.grants.list()[0].has_started()), (0, false));
+}
+
+#[test]
+fn a_renewal_of_nothing_needs_no_room() {
+    let label = || "plan".parse().unwrap();
+    let full = (0..32).fold(account(0), |state, priority| {
+        posted(&state, &promo(1, GrantTerms::promotional().with_priority(priority)), at(0))
+    });
+    let renewal = |max| GrantTerms::included().with_label(label()).renewing_up_to(usd(max));
+    assert_eq!(posted(&full, &promo(0, renewal(0)), at(1)).grants, full.grants);
+    let refused = post(&full, &[], None, Source::None, &promo(1, renewal(1)), at(1));
+    assert!(matches!(refused, Err(Stop::Refuse(LedgerError::Invalid { .. }))));
+}
