@@ -307,7 +307,7 @@ pub(super) fn give_back(counting: &mut Counting<'_>, counted: &mut [Counted], am
 /// Keeps the list of a hold that lasts and grows short. Rows that have left a rolling period count for nobody any more, so they
 /// are one; what was only used in a calendar period that nobody asks about is left out. The last of each scope
 /// stays: it says where the hold counts.
-fn forget(counted: &mut Vec<Counted>, now: Timestamp) {
+pub(super) fn forget(counted: &mut Vec<Counted>, now: Timestamp) {
     let over = |known: &Counted| known.key.kept_until() <= now;
     if !counted.iter().any(over) {
         return;

@@ -1,7 +1,7 @@
 //! The rules alone, with no ledger around them.
 
 use super::*;
-use crate::cap::{Cap, Caps, CounterKey};
+use crate::cap::{Cap, Caps, Counted, CounterKey};
 use crate::grant::{Draw, Grant, GrantKind, GrantTerms, Origin};
 use crate::hold::{LateCapture, OverCapture};
 use crate::id::{AccountId, IdempotencyKey};
@@ -377,4 +377,85 @@ fn a_renewal_of_nothing_needs_no_room() {
     assert_eq!(posted(&full, &promo(0, renewal(0)), at(1)).grants, full.grants);
     let refused = post(&full, &[], None, Source::None, &promo(1, renewal(1)), at(1));
     assert!(matches!(refused, Err(Stop::Refuse(LedgerError::Invalid { .. }))));
+}
+
+#[test]
+fn a_hold_that_grows_keeps_what_it_drew_before_and_nothing_it_did_not() {
+    let (id, key) = names();
+    let grown = |state: &AccountState, own: &HoldState, total| {
+        let state = posted(state, &promo(50, GrantTerms::promotional()), at(1));
+        let request = ResizeRequest::new(id.clone(), key.clone(), own.rev()).with_total(usd(total));
+        let hold = resize(&state, &[], Some(own), &request, at(2)).unwrap().changes.unwrap().hold.unwrap();
+        hold.draws().iter().map(|draw| (draw.grant().is_some(), draw.held, draw.used)).collect::<Vec<_>>()
+    };
+    let (state, own) = hold_of(&account(0), 0);
+    assert_eq!(grown(&state, &own, 5), [(true, 5, 0)]);
+    let (state, own) = hold_of(&account(10), 10);
+    assert_eq!(grown(&state, &own, 15), [(false, 10, 0), (true, 5, 0)]);
+    let all = capture_of(10).with_mode(CaptureMode::Partial);
+    let used = capture(&state, &[], Some(&own), &all, at(1)).unwrap().changes.unwrap();
+    assert_eq!(grown(&used.account, &used.hold.unwrap(), 15), [(false, 0, 10), (true, 5, 0)]);
+}
+
+#[test]
+fn a_capture_above_its_hold_is_short_for_certain_only_when_no_hold_may_be_due() {
+    let (id, _) = names();
+    let (state, other) = hold_of(&account(100), 40);
+    let long =
+        HoldRequest::new(id.clone(), "long".parse().unwrap(), usd(40)).with_lifetime(Limits::MAX_LIFETIME);
+    let held = hold(&state, &[], None, &long, at(0)).unwrap().changes.unwrap();
+    let (state, own, due) = (held.account, held.hold.unwrap(), other.release_at());
+    let capture = |total, now| {
+        capture(&state, &[], Some(&own), &CaptureRequest::new(id.clone(), own.key().clone(), usd(total)), now)
+    };
+    // 20 are free whatever the other hold does.
+    assert_eq!(capture(60, due).unwrap().reply.value().charged(), usd(60));
+    assert!(matches!(capture(61, due), Err(Stop::DueFirst)));
+    assert_eq!(capture(61, at(1)).unwrap().reply.value().uncollected(), usd(1));
+}
+
+#[test]
+fn what_a_hold_counts_in_stays_short() {
+    let (day, minute) = (Period::day(), Period::rolling(Duration::from_secs(60)).unwrap());
+    let second = |seconds: i64| at(seconds * 1_000_000);
+    let row = |scope: &str, period: Period, seconds, held, used| Counted {
+        key: CounterKey { scope: scope.parse().unwrap(), period, start: period.start_of(second(seconds)) },
+        unit: usd(0).unit(),
+        held,
+        used,
+    };
+    const DAY: i64 = 86_400;
+    let now = 100 * DAY;
+    let counted = |rows: &[Counted]| {
+        let mut rows = rows.to_vec();
+        caps::forget(&mut rows, second(now));
+        rows
+    };
+    // Rows that have left a rolling period are one, the present ones stay.
+    let rolling = [
+        row("r", minute, now - 300, 3, 1),
+        row("r", minute, now - 200, 0, 2),
+        row("r", minute, now - 61, 4, 0),
+        row("r", minute, now - 60, 5, 0),
+        row("r", minute, now, 6, 0),
+    ];
+    assert_eq!(
+        counted(&rolling),
+        [row("r", minute, now - 61, 7, 3), row("r", minute, now - 60, 5, 0), row("r", minute, now, 6, 0)]
+    );
+    // Of a calendar, what was only used and is over goes, but the last of each scope.
+    let calendar = [
+        row("a", day, 10 * DAY, 0, 5),
+        row("a", day, 11 * DAY, 2, 0),
+        row("a", day, 12 * DAY, 0, 5),
+        row("a", day, 99 * DAY, 0, 1),
+        row("a", day, now, 1, 0),
+        row("b", day, 10 * DAY, 0, 4),
+    ];
+    let left = [1, 3, 4, 5].map(|at: usize| calendar[at].clone());
+    assert_eq!(counted(&calendar), left);
+    // Two scopes are never one, and nothing changes while nothing is over.
+    let two = [row("r", minute, now - 300, 3, 0), row("s", minute, now - 300, 4, 0)];
+    assert_eq!(counted(&two), two);
+    assert_eq!(counted(&rolling[3..]), rolling[3..]);
 }

@@ -86,9 +86,7 @@ fn main() {
         );
         table.turns(what, &turns, target);
     };
-    compare("one grant, no cap", Target::AtMost(1.25), &mut |picks| {
-        time_cycles(one.as_ref(), &texts, picks)
-    });
+    compare("one grant, no cap", Target::AtMost(1.25), &mut |picks| time_cycles(one.as_ref(), &texts, picks));
     compare("16 grants beside plain credit, no cap", Target::None, &mut |picks| {
         time_cycles(many.as_ref(), &texts, picks)
     });
