@@ -374,7 +374,9 @@ fn a_renewal_of_nothing_needs_no_room() {
         posted(&state, &promo(1, GrantTerms::promotional().with_priority(priority)), at(0))
     });
     let renewal = |max| GrantTerms::included().with_label(label()).renewing_up_to(usd(max));
-    assert_eq!(posted(&full, &promo(0, renewal(0)), at(1)).grants, full.grants);
+    let nothing = post(&full, &[], None, Source::None, &promo(0, renewal(0)), at(1)).unwrap();
+    assert_eq!(nothing.changes.unwrap().account.grants, full.grants);
+    assert_eq!(nothing.reply.value().grant(), None);
     let refused = post(&full, &[], None, Source::None, &promo(1, renewal(1)), at(1));
     assert!(matches!(refused, Err(Stop::Refuse(LedgerError::Invalid { .. }))));
 }
