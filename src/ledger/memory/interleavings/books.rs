@@ -10,10 +10,10 @@ use crate::hold::{HoldState, HoldStatus};
 use crate::id::{AccountId, IdempotencyKey};
 use crate::ledger::future::{LedgerFuture, wait};
 use crate::ledger::memory::MemoryLedger;
-use crate::ledger::reply::{Found, HoldsPage, Statement, Swept};
+use crate::ledger::reply::{CountersPage, Found, HoldsPage, Statement, Swept};
 use crate::ledger::request::{
-    BalanceRequest, CaptureRequest, FindRequest, HoldRequest, HoldsRequest, PostKind, PostRequest,
-    ResizeRequest, StatementRequest, SweepRequest, VoidRequest,
+    BalanceRequest, CaptureRequest, CountersRequest, FindRequest, HoldRequest, HoldsRequest, PostKind,
+    PostRequest, ResizeRequest, StatementRequest, SweepRequest, VoidRequest,
 };
 use crate::ledger::{Ledger, LedgerExt};
 use crate::receipt::Captured;
@@ -261,7 +261,7 @@ impl Ledger for Recorder {
         let answer = self.ledger.post(request.clone());
         self.note(&request.account, answer, |entry, fresh| {
             let hold = match request.kind {
-                PostKind::Refund { of: ChargeRef::Hold(key) } => Some(key),
+                PostKind::Refund { of: ChargeRef::Hold(key), .. } => Some(key),
                 _ => None,
             };
             let (once, end) = match entry.kind() {
@@ -288,6 +288,10 @@ impl Ledger for Recorder {
 
     fn holds(&self, request: HoldsRequest) -> LedgerFuture<HoldsPage> {
         self.ledger.holds(request)
+    }
+
+    fn counters(&self, request: CountersRequest) -> LedgerFuture<CountersPage> {
+        self.ledger.counters(request)
     }
 
     fn sweep(&self, request: SweepRequest) -> LedgerFuture<Swept> {
