@@ -142,7 +142,7 @@ pub(crate) fn resize(
         credit::draw(&mut next, growth, How::Hold, &mut draws, &mut Few::None);
         caps::grow(&mut counting, &mut counted, &request.caps, unit, growth, next.time);
         (hold.draws, hold.counted) = (credit::kept(draws), shared(counted));
-    } else if growth < 0 {
+    } else {
         give_back(&mut next, &mut hold, growth.saturating_neg(), &mut counting);
     }
     next.shift(0, growth)?;

@@ -67,7 +67,7 @@ pub(crate) fn post(
         PostKind::Adjustment => {}
     }
     let Change { mut next, signed, mut movements, detail, counting, hold, charge } = change;
-    if signed > 0 && !before.has_room_for(signed) {
+    if !before.has_room_for(signed) {
         return Err(LedgerError::TooLarge { amount: unit.minor(signed) }.into());
     }
     next.shift(signed, 0)?;
