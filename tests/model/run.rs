@@ -288,9 +288,19 @@ impl Run {
                 request.total = total.map(|total| unit.minor(total));
                 request.lifetime = *lifetime;
                 // Of holds released in one moment the contract does not say which comes first.
-                request.lifetime = lifetime.map(|lifetime| {
-                    let less = Duration::from_micros(u64::from(self.many) * 10);
-                    if lifetime > Duration::from_secs(2) { lifetime - less } else { lifetime }
+                let grace = self
+                    .known(&request.account, &request.key)
+                    .map_or(0, |hold| hold.release_at - hold.ends_at);
+                let (account, now) = (request.account.clone(), self.now());
+                let now = self.account(&account).time(now);
+                let taken: Vec<i128> = self.account(&account).open().map(|hold| hold.release_at).collect();
+                request.lifetime = lifetime.map(|mut lifetime| {
+                    let due =
+                        |lifetime: Duration| now + i128::try_from(lifetime.as_micros()).unwrap() + grace;
+                    while taken.contains(&due(lifetime)) && lifetime > Duration::from_secs(2) {
+                        lifetime -= Duration::from_micros(10);
+                    }
+                    lifetime
                 });
                 self.many += 1;
                 request.debt_limit = debt.map(|debt| unit.minor(debt));
