@@ -24,7 +24,7 @@ pub(crate) const CHECKS: &[Check] = clause! { 7:
 
 /// Credit in three places, used in this order: a 3, b 2, plain credit 10.
 #[track_caller]
-fn three_places(make: Make<'_>) -> Checked<World> {
+pub(super) fn three_places(make: Make<'_>) -> Checked<World> {
     let world = World::funded(make, 10)?;
     world.credit("a", &promo().with_priority(1), 3)?;
     world.credit("b", &promo().with_priority(2), 2)?;

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use crate::clock::Timestamp;
+use crate::conformance::clause_7::draws::three_places;
 use crate::conformance::failed::{Checked, ensure, ensure_eq};
 use crate::conformance::world::credit::{included, label, paid, promo};
 use crate::conformance::world::spend::DAY;
@@ -36,15 +37,6 @@ pub(crate) const CHECKS: &[Check] = clause! { 7:
     what_a_refund_says_of_ended_credit_is_for_ended_credit_only
     a_refund_over_credit_of_each_state_goes_to_each
 };
-
-/// Credit in three places, used in this order: a 3, b 2, plain credit 10.
-#[track_caller]
-fn three_places(make: Make<'_>) -> Checked<World> {
-    let world = World::funded(make, 10)?;
-    world.credit("a", &promo().with_priority(1), 3)?;
-    world.credit("b", &promo().with_priority(2), 2)?;
-    Ok(world)
-}
 
 fn refunds_go_back_the_last_drawn_first(make: Make<'_>) -> Checked {
     let world = three_places(make)?;

@@ -173,10 +173,16 @@ pub(super) fn give_back(account: &mut AccountState, draws: &mut Few<Draw>, amoun
 /// Lowers what is held of the grant behind a draw, and what remains of it.
 fn take_back(account: &mut AccountState, draw: &Draw, held: i64, used: i64) {
     let Some(id) = draw.id().filter(|_| held > 0) else { return };
+    change_grant(account, id, |grant| {
+        grant.held = grant.held.saturating_sub(held);
+        grant.remaining = grant.remaining.saturating_sub(used);
+    });
+}
+
+fn change_grant(account: &mut AccountState, id: u64, change: impl FnOnce(&mut Grant)) {
     account.grants.change(|grants| {
         if let Some(grant) = grants.iter_mut().find(|grant| grant.origin.id == id) {
-            grant.held = grant.held.saturating_sub(held);
-            grant.remaining = grant.remaining.saturating_sub(used);
+            change(grant);
         }
     });
 }
@@ -354,25 +360,18 @@ pub(crate) fn turn(account: &mut AccountState, now: Timestamp) -> Option<Entry> 
     let (origin, started, amount) = (Arc::clone(&grant.origin), grant.started, grant.remaining);
     let unit = next.unit;
     let mut movements = Few::None;
-    let find = |grants: &mut Few<Grant>, change: &mut dyn FnMut(&mut Grant)| {
-        if let Some(grant) = grants.iter_mut().find(|grant| grant.origin.id == origin.id) {
-            change(grant);
-        }
-    };
     let (kind, booked) = if started {
         let free = grant.free();
         // Before it is lost, it pays what is owed.
         let debt = i64::try_from(next.plain().saturating_neg()).unwrap_or(i64::MAX).max(0);
-        next.grants.change(|grants| {
-            find(grants, &mut |grant| grant.remaining = grant.remaining.saturating_sub(free));
-        });
+        change_grant(&mut next, origin.id, |grant| grant.remaining = grant.remaining.saturating_sub(free));
         move_by(&mut movements, origin.id, unit, free.saturating_neg());
         let lost = free.saturating_sub(debt).max(0);
         next.posted = next.posted.checked_sub(lost)?;
         (EntryKind::Expiry, lost.saturating_neg())
     } else {
         next.posted = next.posted.checked_add(amount)?;
-        next.grants.change(|grants| find(grants, &mut |grant| grant.started = true));
+        change_grant(&mut next, origin.id, |grant| grant.started = true);
         move_by(&mut movements, origin.id, unit, amount);
         (if origin.kind == GrantKind::Paid { EntryKind::TopUp } else { EntryKind::Grant }, amount)
     };
