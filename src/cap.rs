@@ -222,9 +222,16 @@ impl Counter {
         self.unit.minor(self.held)
     }
 
+    /// From when it can be forgotten: nothing that is decided then looks at it. [`Timestamp::MAX`] while something is held
+    /// in a calendar period.
+    #[must_use]
+    pub fn kept_until(&self) -> Timestamp {
+        if self.held == 0 || self.key.period.is_rolling() { self.key.kept_until() } else { Timestamp::MAX }
+    }
+
     /// Whether it can be forgotten.
     pub(crate) fn is_over(&self, now: Timestamp) -> bool {
-        self.key.kept_until() <= now && (self.held == 0 || self.key.period.is_rolling())
+        self.kept_until() <= now
     }
 }
 

@@ -72,6 +72,11 @@ impl Operation {
             Self::Time => "time",
         }
     }
+
+    /// Whether entries of it are found by their key: those made in one step.
+    pub(crate) const fn is_posted(self) -> bool {
+        matches!(self, Self::Charge | Self::Credit)
+    }
 }
 
 /// The charge that a refund gives back.

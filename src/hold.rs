@@ -194,7 +194,9 @@ impl HoldState {
         self.counted.as_ref().map_or(&[], |counted| counted)
     }
 
-    pub(crate) fn is_open(&self) -> bool {
+    /// Whether money is set aside for it.
+    #[must_use]
+    pub fn is_open(&self) -> bool {
         self.status == HoldStatus::Open
     }
 

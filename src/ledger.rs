@@ -5,6 +5,7 @@ pub(crate) mod memory;
 pub(crate) mod reply;
 pub(crate) mod request;
 pub(crate) mod rules;
+pub(crate) mod store;
 
 use std::fmt;
 

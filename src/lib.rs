@@ -106,6 +106,7 @@ mod receipt;
 mod refusal;
 mod render;
 mod spending;
+pub mod store;
 mod sync;
 pub mod testing;
 mod text;

@@ -144,6 +144,20 @@ pub struct HoldsCursor {
     pub(crate) key: IdempotencyKey,
 }
 
+impl HoldsCursor {
+    /// When the last hold of the page before is released.
+    #[must_use]
+    pub const fn release_at(&self) -> Timestamp {
+        self.release_at
+    }
+
+    /// Its key.
+    #[must_use]
+    pub const fn key(&self) -> &IdempotencyKey {
+        &self.key
+    }
+}
+
 /// Asks for a page of open holds, the one released first coming first. See [`Ledger::holds`](crate::Ledger::holds).
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
