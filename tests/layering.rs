@@ -24,6 +24,7 @@ fn allowed(part: &str) -> Vec<&'static str> {
         "audit" => contract_and(&["error"]),
         "ledger::rules" => vec!["error", "ledger::request"],
         "ledger::memory" => contract_and(&["error", "ledger::rules"]),
+        "ledger::sqlite" => vec!["ledger::request", "ledger::rules", "ledger::store", "record"],
         "price" => vec![],
         "export" => vec![],
         "spending" => vec!["ledger::request", "ledger::reply"],
@@ -48,6 +49,8 @@ const CRATES: &[(&str, &[&str])] = &[
     ("http", &["render"]),
     ("rust_decimal", &["amount", "price"]),
     ("serde_json", &["export", "price", "render"]),
+    ("rusqlite", &["ledger"]),
+    ("rustix", &["ledger"]),
 ];
 
 fn parts() -> Vec<&'static str> {
@@ -59,6 +62,7 @@ fn parts() -> Vec<&'static str> {
         "ledger",
         "ledger::rules",
         "ledger::memory",
+        "ledger::sqlite",
         "price",
         "export",
         "spending",
