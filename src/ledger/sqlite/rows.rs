@@ -5,7 +5,7 @@ use std::fmt::Display;
 use rusqlite::types::ValueRef;
 use rusqlite::{Connection, Row, params};
 
-use super::rest;
+use super::rest::{self, EntryRest, HoldRest};
 use crate::amount::Unit;
 use crate::cap::{Counter, CounterKey};
 use crate::clock::Timestamp;
@@ -178,7 +178,7 @@ pub(super) fn account(mut row: Fields<'_>) -> Result<(Number, AccountRecord), St
     if posted.checked_sub(held).is_none() {
         return Err(row.wrong(format_args!("{held} held of {posted} is out of range")));
     }
-    let grants = row.rest(rest::read_grants)?;
+    let grants = row.rest(|text| rest::read_grants(text, unit))?;
     let state = AccountState { unit, seq, time, next_due, open_holds, posted, held, grants };
     Ok((number, AccountRecord { state, version, format }))
 }
@@ -191,7 +191,7 @@ pub(super) fn hold(mut row: Fields<'_>, unit: Unit) -> Result<HoldRecord, StoreE
     let (captured, settled, refunded) = (row.natural()?, row.natural()?, row.natural()?);
     let (opened_at, ends_at, release_at) = (row.time()?, row.time()?, row.time()?);
     let (rev, late, kept_until, stamp) = (row.small()?, row.flag()?, row.time()?, row.stamp()?);
-    let (declared, draws, counted) = row.rest(rest::read_hold_rest)?;
+    let HoldRest { declared, draws, counted } = row.rest(|text| rest::read_hold_rest(text, unit))?;
     let hold = HoldState {
         key,
         declared,
@@ -224,7 +224,7 @@ pub(super) fn entry(mut row: Fields<'_>, unit: Unit) -> Result<EntryRecord, Stor
     let (key, booked_at) = (row.parsed(IdempotencyKey::new)?, row.time()?);
     let (amount, posted_after, uncollected, refunded) = (row.int()?, row.int()?, row.int()?, row.natural()?);
     let (late, stamp) = (row.flag()?, row.stamp()?);
-    let (declared, movements, detail) = row.rest(rest::read_entry_rest)?;
+    let EntryRest { declared, movements, detail } = row.rest(|text| rest::read_entry_rest(text, unit))?;
     let entry = Entry {
         key,
         declared,
