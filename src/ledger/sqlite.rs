@@ -5,7 +5,6 @@ mod clock;
 mod commit;
 mod open;
 mod read;
-mod rest;
 mod rows;
 mod schema;
 mod turnstile;

@@ -5,7 +5,6 @@ use std::time::{Duration, Instant};
 use rusqlite::{Connection, ErrorCode, OptionalExtension, params};
 
 use super::clock::{RESERVE, StoreClock};
-use super::rest;
 use super::rows::{self, Number, Unwritten};
 use super::schema;
 use super::turnstile::{Pause, Turnstile};
@@ -15,6 +14,7 @@ use crate::ledger::store::asks::Ask;
 use crate::ledger::store::pages::Pruned;
 use crate::ledger::store::records::{Stamp, TurnRecord, Version};
 use crate::ledger::store::sets::{Outcome, Set};
+use crate::record;
 
 /// The connection that writes, the only one of its store.
 #[derive(Debug)]
@@ -31,8 +31,21 @@ pub(super) struct Writer {
 enum Stop {
     /// It alone is not, and this is its outcome. Whether something of it was written.
     Set { outcome: Outcome, written: bool },
+    /// It alone is not, but what SQLite read of a damaged place spoils the whole transaction.
+    Damaged(String),
     /// The database does not work, so none is.
     All(String),
+}
+
+/// How the sets of a commit are kept apart.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Apart {
+    /// Not at all: if all of them can be applied, that is the fastest.
+    No,
+    /// By savepoints, so that one can be undone.
+    Savepoints,
+    /// Each in a transaction of its own.
+    Transactions,
 }
 
 impl Stop {
@@ -53,9 +66,11 @@ impl From<rusqlite::Error> for Stop {
     fn from(error: rusqlite::Error) -> Self {
         use ErrorCode::{ConstraintViolation, DatabaseCorrupt, ParameterOutOfRange, TooBig, TypeMismatch};
         match error.sqlite_error_code() {
-            // What a set brings along, or a damaged place of the file that only this account needs.
-            Some(ConstraintViolation | DatabaseCorrupt | ParameterOutOfRange | TooBig | TypeMismatch)
-            | None => Self::rejected(error.to_string()),
+            Some(DatabaseCorrupt) => Self::Damaged(error.to_string()),
+            // What a set brings along.
+            Some(ConstraintViolation | ParameterOutOfRange | TooBig | TypeMismatch) | None => {
+                Self::rejected(error.to_string())
+            }
             Some(_) => Self::All(error.to_string()),
         }
     }
@@ -100,17 +115,24 @@ impl Writer {
     }
 
     pub(super) fn commit(&mut self, clock: &StoreClock, sets: &[Set]) -> Vec<Outcome> {
-        // Most of the time all sets can be applied, and then one transaction with no savepoint within is the fastest.
-        match self.attempt(clock, sets, false) {
-            Some(outcomes) => outcomes,
-            None => self.attempt(clock, sets, true).unwrap_or_default(),
+        match self.attempt(clock, sets, Apart::No) {
+            Ok(outcomes) => return outcomes,
+            Err(Apart::Transactions) => {}
+            Err(_) => {
+                if let Ok(outcomes) = self.attempt(clock, sets, Apart::Savepoints) {
+                    return outcomes;
+                }
+            }
         }
+        let alone =
+            |set| self.attempt(clock, std::slice::from_ref(set), Apart::Transactions).unwrap_or_default();
+        sets.iter().flat_map(alone).collect()
     }
 
-    /// One transaction. `None` if a set turned out not to be applied after something of it was written, and there is no
-    /// savepoint to go back to.
-    fn attempt(&mut self, clock: &StoreClock, sets: &[Set], savepoints: bool) -> Option<Vec<Outcome>> {
-        let all = |outcome: Outcome| Some(vec![outcome; sets.len()]);
+    /// One transaction. An error is how to keep the sets apart in the next try: nothing was applied.
+    fn attempt(&mut self, clock: &StoreClock, sets: &[Set], apart: Apart) -> Result<Vec<Outcome>, Apart> {
+        let alone = sets.len() == 1;
+        let all = |outcome: Outcome| Ok(vec![outcome; sets.len()]);
         if let Err(error) = self.begin() {
             return all(Outcome::Unavailable(error.to_string()));
         }
@@ -131,15 +153,18 @@ impl Writer {
         let now = clock.now();
         let mut outcomes = Vec::with_capacity(sets.len());
         for set in sets {
-            let outcome = match self.apply_within(set, now, savepoints) {
+            let outcome = match self.apply_within(set, now, apart) {
                 Ok(()) => Outcome::Applied,
                 Err(Stop::Set { outcome, written }) => {
-                    if written && !savepoints {
+                    if written && apart != Apart::Savepoints {
                         self.roll_back();
-                        // Alone it needs no second try.
-                        return if sets.len() == 1 { all(outcome) } else { None };
+                        return if alone { all(outcome) } else { Err(Apart::Savepoints) };
                     }
                     outcome
+                }
+                Err(Stop::Damaged(error)) => {
+                    self.roll_back();
+                    return if alone { all(Outcome::Rejected(error)) } else { Err(Apart::Transactions) };
                 }
                 Err(Stop::All(error)) => {
                     self.roll_back();
@@ -150,10 +175,10 @@ impl Writer {
         }
         if !outcomes.contains(&Outcome::Applied) {
             self.roll_back();
-            return Some(outcomes);
+            return Ok(outcomes);
         }
         self.end(clock, now, &mut outcomes);
-        Some(outcomes)
+        Ok(outcomes)
     }
 
     /// Commits, and says of the sets applied what became of them if that fails.
@@ -193,8 +218,8 @@ impl Writer {
         Ok(())
     }
 
-    fn apply_within(&self, set: &Set, now: Timestamp, savepoint: bool) -> Result<(), Stop> {
-        if !savepoint {
+    fn apply_within(&self, set: &Set, now: Timestamp, apart: Apart) -> Result<(), Stop> {
+        if apart != Apart::Savepoints {
             return self.applied(set, now);
         }
         self.run("SAVEPOINT one")?;
@@ -358,7 +383,7 @@ fn put_account(conn: &Connection, set: &Set, now: Timestamp) -> Result<Number, S
         state.open_holds,
         state.posted,
         state.held,
-        rest::write_grants(&state.grants),
+        record::write_grants(&state.grants),
     );
     let (id, unit, format, commits, stamp, seq, time, release, due, open, posted, held, grants) = values;
     let number = match set.expected {

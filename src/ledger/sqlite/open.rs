@@ -227,7 +227,10 @@ pub(super) fn prepare(
     in_memory: bool,
 ) -> Result<Opened, SqliteError> {
     let error = |error: rusqlite::Error| place.error(&error);
-    place.is_new(&conn)?;
+    // In one transaction, so that all it sees is of one moment.
+    let looking = conn.unchecked_transaction().map_err(error)?;
+    place.is_new(&looking)?;
+    looking.finish().map_err(error)?;
     if !in_memory {
         keep_log(place, &conn)?;
     }

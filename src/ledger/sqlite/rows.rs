@@ -5,7 +5,6 @@ use std::fmt::Display;
 use rusqlite::types::ValueRef;
 use rusqlite::{Connection, Row, params};
 
-use super::rest::{self, EntryRest, HoldRest};
 use crate::amount::Unit;
 use crate::cap::{Counter, CounterKey};
 use crate::clock::Timestamp;
@@ -15,6 +14,7 @@ use crate::id::{IdempotencyKey, ScopeId};
 use crate::ledger::rules::AccountState;
 use crate::ledger::store::StoreError;
 use crate::ledger::store::records::{self, AccountRecord, EntryRecord, HoldRecord, Stamp, Version};
+use crate::record::{self, EntryRest, HoldRest};
 
 /// For each table its columns, in the order in which they are read, and the beginning of a query for them. Macros, so that
 /// queries are put together when the crate is built.
@@ -178,7 +178,7 @@ pub(super) fn account(mut row: Fields<'_>) -> Result<(Number, AccountRecord), St
     if posted.checked_sub(held).is_none() {
         return Err(row.wrong(format_args!("{held} held of {posted} is out of range")));
     }
-    let grants = row.rest(|text| rest::read_grants(text, unit))?;
+    let grants = row.rest(|text| record::read_grants(text, unit))?;
     let state = AccountState { unit, seq, time, next_due, open_holds, posted, held, grants };
     Ok((number, AccountRecord { state, version, format }))
 }
@@ -191,7 +191,7 @@ pub(super) fn hold(mut row: Fields<'_>, unit: Unit) -> Result<HoldRecord, StoreE
     let (captured, settled, refunded) = (row.natural()?, row.natural()?, row.natural()?);
     let (opened_at, ends_at, release_at) = (row.time()?, row.time()?, row.time()?);
     let (rev, late, kept_until, stamp) = (row.small()?, row.flag()?, row.time()?, row.stamp()?);
-    let HoldRest { declared, draws, counted } = row.rest(|text| rest::read_hold_rest(text, unit))?;
+    let HoldRest { declared, draws, counted } = row.rest(|text| record::read_hold_rest(text, unit))?;
     let hold = HoldState {
         key,
         declared,
@@ -224,7 +224,7 @@ pub(super) fn entry(mut row: Fields<'_>, unit: Unit) -> Result<EntryRecord, Stor
     let (key, booked_at) = (row.parsed(IdempotencyKey::new)?, row.time()?);
     let (amount, posted_after, uncollected, refunded) = (row.int()?, row.int()?, row.int()?, row.natural()?);
     let (late, stamp) = (row.flag()?, row.stamp()?);
-    let EntryRest { declared, movements, detail } = row.rest(|text| rest::read_entry_rest(text, unit))?;
+    let EntryRest { declared, movements, detail } = row.rest(|text| record::read_entry_rest(text, unit))?;
     let entry = Entry {
         key,
         declared,
@@ -302,7 +302,7 @@ pub(super) fn insert_hold(
         hold.late,
         record.kept_until.as_micros(),
         record.stamp.to_bytes(),
-        rest::write_hold_rest(hold),
+        record::write_hold_rest(hold),
     ])?;
     Ok(inserted > 0)
 }
@@ -327,7 +327,7 @@ pub(super) fn replace_hold(conn: &Connection, account: Number, record: &HoldReco
         hold.rev,
         hold.late,
         record.kept_until.as_micros(),
-        rest::write_hold_rest(hold),
+        record::write_hold_rest(hold),
     ])?;
     if updated == 0 {
         insert_hold(conn, account, record)?;
@@ -359,7 +359,7 @@ pub(super) fn insert_entry(
         entry.refunded,
         entry.late,
         record.stamp.to_bytes(),
-        rest::write_entry_rest(entry),
+        record::write_entry_rest(entry),
     ])?;
     Ok(inserted > 0)
 }
@@ -374,7 +374,7 @@ pub(super) fn replace_entry(
     let mut update =
         conn.prepare_cached("UPDATE entry SET refunded = ?3, rest = ?4 WHERE account = ?1 AND seq = ?2")?;
     let seq = count("sequence number", entry.seq)?;
-    Ok(update.execute(params![account, seq, entry.refunded, rest::write_entry_rest(entry)])? > 0)
+    Ok(update.execute(params![account, seq, entry.refunded, record::write_entry_rest(entry)])? > 0)
 }
 
 pub(super) fn put_counter(conn: &Connection, account: Number, counter: &Counter) -> Result<(), Unwritten> {

@@ -96,11 +96,12 @@ fn a_damaged_page_is_said_to_be_one() {
         .map(|count| Account::new(&format!("account-{count:03}")).top_up("payment", 1, clock.now()))
         .collect();
     assert!(store.commit(&sets).iter().all(|outcome| *outcome == Outcome::Applied));
-    let root: usize = tool(&path)
+    let root: i64 = tool(&path)
         .query_row("SELECT rootpage FROM sqlite_schema WHERE name = 'entry'", (), |row| row.get(0))
         .unwrap();
     drop(store);
     let mut file = std::fs::read(&path).unwrap();
+    let root = usize::try_from(root).unwrap();
     file[(root - 1) * 4_096..root * 4_096].fill(0xff);
     std::fs::write(&path, file).unwrap();
     let store = SqliteStore::open_with(&path, settings(&clock)).unwrap();

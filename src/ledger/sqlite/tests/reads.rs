@@ -242,12 +242,12 @@ fn the_queries_use_their_indexes() {
             "hold_closed",
         ),
         (
-            "SELECT * FROM entry WHERE account = ?1 AND operation = ?2 AND key = ?3 AND operation IN ('charge', 'credit')",
+            "SELECT * FROM entry WHERE account = 1 AND operation = 'credit' AND key = 'k' AND operation IN ('charge', 'credit')",
             "entry_key",
         ),
         (
-            "SELECT next_due, id FROM account WHERE next_due < 9223372036854775807 AND next_due <= ?1 \
-             AND (next_due, id) > (?2, ?3) ORDER BY next_due, id LIMIT ?4",
+            "SELECT next_due, id FROM account WHERE next_due < 9223372036854775807 AND next_due <= 9 \
+             AND (next_due, id) > (1, 'a') ORDER BY next_due, id LIMIT 2",
             "account_due",
         ),
     ] {
