@@ -124,8 +124,10 @@ impl Writer {
                 }
             }
         }
-        let alone =
-            |set| self.attempt(clock, std::slice::from_ref(set), Apart::Transactions).unwrap_or_default();
+        let alone = |set| {
+            let outcome = self.attempt(clock, std::slice::from_ref(set), Apart::Transactions);
+            outcome.unwrap_or_else(|_| vec![Outcome::Unavailable("one set cannot be taken apart".to_owned())])
+        };
         sets.iter().flat_map(alone).collect()
     }
 

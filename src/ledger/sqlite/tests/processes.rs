@@ -1,6 +1,6 @@
 //! Several processes on one file, and a log that does not grow for ever.
 
-use std::io::{BufRead, BufReader};
+use std::io::{BufRead, BufReader, Write};
 use std::process::{Child, Command, Stdio};
 use std::time::Instant;
 
@@ -17,22 +17,29 @@ fn child(test: &str, file: &Path, account: &str) -> Child {
         .args([test, "--nocapture"])
         .env(FILE, file)
         .env(ACCOUNT, account)
+        .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .spawn()
         .unwrap()
 }
 
-/// Writes back to back; says how often, and how long the longest time without a commit was.
-fn write_for(store: &SqliteStore, account: &str, time: Duration) -> (u64, Duration) {
+/// Sets to be committed one after the other, made beforehand so that nothing is done in between.
+fn many_sets(account: &str, now: Timestamp) -> Vec<Set> {
     let mut account = Account::new(account);
+    (0..20_000).map(|count| account.top_up(&format!("payment-{count}"), 1, now)).collect()
+}
+
+/// Writes back to back; says how often, and how long the longest time without a commit was.
+fn write_for(store: &SqliteStore, sets: &[Set], time: Duration) -> (usize, Duration) {
     let (began, mut last, mut longest) = (Instant::now(), Instant::now(), Duration::ZERO);
-    while began.elapsed() < time {
-        let set = account.top_up(&format!("payment-{}", account.commits), 1, store.now());
-        assert_eq!(commit(store, &set), Outcome::Applied);
+    let mut commits = 0;
+    for set in sets.iter().take_while(|_| began.elapsed() < time) {
+        assert_eq!(commit(store, set), Outcome::Applied);
+        commits += 1;
         longest = longest.max(last.elapsed());
         last = Instant::now();
     }
-    (account.commits, longest)
+    (commits, longest)
 }
 
 #[test]
@@ -40,9 +47,11 @@ fn two_processes_that_write_back_to_back_both_get_on() {
     let test = "two_processes_that_write_back_to_back_both_get_on";
     if let Some(file) = std::env::var_os(FILE) {
         let store = SqliteStore::open(file).unwrap();
-        println!("ready");
-        let (commits, longest) =
-            write_for(&store, &std::env::var(ACCOUNT).unwrap(), Duration::from_secs(SECONDS));
+        let sets = many_sets(&std::env::var(ACCOUNT).unwrap(), store.now());
+        println!("\nready");
+        // Both begin together.
+        std::io::stdin().read_line(&mut String::new()).unwrap();
+        let (commits, longest) = write_for(&store, &sets, Duration::from_secs(SECONDS));
         println!("commits {commits}, longest {longest:?}");
         return;
     }
@@ -50,16 +59,33 @@ fn two_processes_that_write_back_to_back_both_get_on() {
     let file = folder.file("a.db");
     drop(SqliteStore::open(&file).unwrap());
     let mut children = ["ana", "ben"].map(|account| child(test, &file, account));
-    let counts = children.each_mut().map(|child| {
-        let lines = BufReader::new(child.stdout.take().unwrap()).lines().map(Result::unwrap);
-        let said: Vec<String> = lines.filter(|line| line.contains("commits ")).collect();
-        assert!(child.wait().unwrap().success());
-        println!("{said:?}");
-        let (_, count) = said[0].split_once("commits ").unwrap();
-        count.split_once(',').unwrap().0.parse::<u64>().unwrap()
+    let mut said = children.each_mut().map(|child| {
+        let mut lines = BufReader::new(child.stdout.take().unwrap()).lines().map(Result::unwrap);
+        assert!(lines.any(|line| line == "ready"));
+        lines
     });
+    for child in &mut children {
+        child.stdin.take().unwrap().write_all(b"\n").unwrap();
+    }
+    let counts = said.each_mut().map(|lines| {
+        let line = lines.find(|line| line.starts_with("commits ")).unwrap();
+        println!("{line}");
+        line.split([' ', ',']).nth(1).unwrap().parse::<u64>().unwrap()
+    });
+    for child in &mut children {
+        assert!(child.wait().unwrap().success());
+    }
     let (less, both) = (counts[0].min(counts[1]), counts[0] + counts[1]);
     assert!(less * 10 >= both * 3, "{counts:?}");
+    // They take turns: of the commits made while both were at it, at least three in ten follow one of the other.
+    let entries = tool(&file);
+    let mut order = entries.prepare("SELECT account FROM entry ORDER BY rowid").unwrap();
+    let order: Vec<i64> = order.query_map((), |row| row.get(0)).unwrap().map(Result::unwrap).collect();
+    let ends = [1, 2].map(|account| order.iter().rposition(|one| *one == account).unwrap());
+    let together = &order[..ends[0].min(ends[1])];
+    let turns = together.windows(2).filter(|two| two[0] != two[1]).count();
+    println!("{turns} turns in {} commits", together.len());
+    assert!(turns * 10 >= together.len() * 3, "{turns} turns in {} commits", together.len());
     // None was lost.
     let store = SqliteStore::open(&file).unwrap();
     for (account, count) in ["ana", "ben"].into_iter().zip(counts) {
