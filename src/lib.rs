@@ -103,6 +103,7 @@ mod period;
 mod policy;
 mod price;
 mod receipt;
+mod record;
 mod refusal;
 mod render;
 mod spending;
