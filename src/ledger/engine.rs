@@ -45,6 +45,7 @@ pub struct EngineSettings {
     pub(crate) observer: Option<Arc<dyn Observer>>,
     pub(crate) waiting: usize,
     pub(crate) remembered: usize,
+    pub(crate) refusals_apart: Duration,
 }
 
 impl EngineSettings {
@@ -57,6 +58,7 @@ impl EngineSettings {
             observer: None,
             waiting: 65_536,
             remembered: 200_000,
+            refusals_apart: Duration::from_millis(100),
         }
     }
 
@@ -94,6 +96,14 @@ impl EngineSettings {
     #[must_use]
     pub fn with_remembered(mut self, rows: usize) -> Self {
         self.remembered = rows.max(1);
+        self
+    }
+
+    /// Sets how far loads are apart that only prove refusals of one account, once there were 32 of them: 100 ms by default, so that
+    /// thousands of refusals a second share ten loads. Until then, and with nothing, each refusal is proved at once.
+    #[must_use]
+    pub fn with_refusals_apart(mut self, apart: Duration) -> Self {
+        self.refusals_apart = apart;
         self
     }
 

@@ -20,9 +20,8 @@ use crate::ledger::engine::observe::Event;
 use crate::ledger::engine::slot::{Load, Phase, Slot, Waiting};
 use crate::ledger::store::records::{Stamp, Stamps};
 
-/// How often an account that keeps being refused is loaded: so many times at once, and then once in so long (microseconds).
+/// How many loads an account that keeps being refused has at once, before they have to be apart.
 const REFUSAL_LOADS: u64 = 32;
-const REFUSAL_LOAD_EVERY: u64 = 100_000;
 /// How long an account rests that the store would not take: doubled each time, in microseconds.
 const FIRST_REST: u64 = 50_000;
 const LONGEST_REST: u64 = 5_000_000;
@@ -39,6 +38,8 @@ pub(crate) struct CoreLimits {
     /// The most commands in one commit, and the most of one account.
     pub(crate) commit: usize,
     pub(crate) set: usize,
+    /// How far loads for nothing but refusals of one account are apart when there are many, in microseconds.
+    pub(crate) refusals_apart: u64,
 }
 
 impl CoreLimits {
@@ -49,6 +50,7 @@ impl CoreLimits {
         remembered_holds: 100_000,
         commit: 4_096,
         set: 2_048,
+        refusals_apart: 100_000,
     };
 }
 
@@ -165,12 +167,12 @@ impl Core {
             let must_load =
                 slot.known.is_none() || slot.load == Load::Soon || (slot.lost.is_some() && !slot.needs_fence);
             if !must_load && slot.load == Load::Shared {
-                at = share(&mut self.refusal_loads, tick, id);
+                at = share(&self.refusal_loads, self.limits.refusals_apart, tick, id);
                 if at > tick && !slot.queue.is_empty() {
                     at = tick;
                     slot.phase = Phase::Ready;
                 } else if at <= tick {
-                    take_share(&mut self.refusal_loads, tick, id);
+                    take_share(&mut self.refusal_loads, self.limits.refusals_apart, tick, id);
                     slot.phase = Phase::Wanting;
                 }
             } else {
@@ -315,15 +317,16 @@ pub(super) fn unavailable(detail: &str) -> LedgerError {
 }
 
 /// When the next load for refusals may begin. What is kept is when the loads so far would have ended at the lasting rate.
-fn share(loads: &mut HashMap<AccountId, u64>, tick: u64, id: &AccountId) -> u64 {
+fn share(loads: &HashMap<AccountId, u64>, apart: u64, tick: u64, id: &AccountId) -> u64 {
     let paid_until = loads.get(id).copied().unwrap_or(0).max(tick);
-    let burst = REFUSAL_LOADS.saturating_sub(1).saturating_mul(REFUSAL_LOAD_EVERY);
-    paid_until.saturating_sub(burst)
+    paid_until.saturating_sub(REFUSAL_LOADS.saturating_sub(1).saturating_mul(apart))
 }
 
-fn take_share(loads: &mut HashMap<AccountId, u64>, tick: u64, id: &AccountId) {
-    let paid_until = loads.entry(id.clone()).or_insert(tick);
-    *paid_until = (*paid_until).max(tick).saturating_add(REFUSAL_LOAD_EVERY);
+fn take_share(loads: &mut HashMap<AccountId, u64>, apart: u64, tick: u64, id: &AccountId) {
+    if apart > 0 {
+        let paid_until = loads.entry(id.clone()).or_insert(tick);
+        *paid_until = (*paid_until).max(tick).saturating_add(apart);
+    }
 }
 
 /// How long an account rests after so many rejections in a row.

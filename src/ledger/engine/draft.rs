@@ -72,6 +72,16 @@ impl Draft {
 
     /// Takes up what a rule decided.
     pub(super) fn apply(&mut self, known: &mut Known, changes: Changes) {
+        self.take_up(known, changes);
+        // Credit may have come free, or back, that has ended already.
+        while let Some(state) = known.state.as_mut().filter(|state| state.has_turns()) {
+            let now = state.time;
+            let Some(entry) = rules::turn(state, now) else { break };
+            self.push_entry(known, entry);
+        }
+    }
+
+    fn take_up(&mut self, known: &mut Known, changes: Changes) {
         let Changes { account, hold, entry, charge, counters } = changes;
         self.changed = true;
         known.state = Some(account);
@@ -83,12 +93,6 @@ impl Draft {
         }
         self.put_counters(known, counters);
         if let Some(entry) = entry {
-            self.push_entry(known, entry);
-        }
-        // Credit may have come free, or back, that has ended already.
-        while let Some(state) = known.state.as_mut().filter(|state| state.has_turns()) {
-            let now = state.time;
-            let Some(entry) = rules::turn(state, now) else { break };
             self.push_entry(known, entry);
         }
     }
@@ -135,7 +139,7 @@ impl Draft {
                 }
                 let changes =
                     Changes { account: state, hold: Some(hold), entry: None, charge: None, counters };
-                self.apply(known, changes);
+                self.take_up(known, changes);
                 done.released = done.released.saturating_add(1);
             } else {
                 let Some(entry) = rules::turn(&mut state, now) else { break };
@@ -146,7 +150,7 @@ impl Draft {
                     charge: None,
                     counters: Vec::new(),
                 };
-                self.apply(known, changes);
+                self.take_up(known, changes);
                 done.booked = done.booked.saturating_add(1);
             }
         }

@@ -28,16 +28,33 @@ pub(super) type Job<S> = Box<dyn FnOnce(&Arc<Shared<S>>) + Send>;
 struct Desk<S: Store> {
     commands: Vec<Command>,
     jobs: VecDeque<Job<S>>,
-    /// Goes up whenever there may be something to do.
-    rings: u64,
+    commit: Bell,
+    load: Bell,
     is_closed: bool,
+}
+
+/// What a thread hears.
+#[derive(Clone, Copy, Default)]
+struct Bell {
+    /// Whether there may be something to do that it has not looked at.
+    rings: bool,
+    /// Whether it listens for nothing else: no deadline, no timer.
+    sleeps: bool,
 }
 
 /// A share of the accounts.
 struct Shard<S: Store> {
     core: Mutex<Core>,
     desk: Mutex<Desk<S>>,
-    bell: Condvar,
+    commit_bell: Condvar,
+    load_bell: Condvar,
+}
+
+/// Which of a share's threads.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Thread {
+    Commit,
+    Load,
 }
 
 /// What callers and threads share.
@@ -66,6 +83,7 @@ impl<S: Store> Driver<S> {
             waiting: settings.waiting,
             remembered: share(settings.remembered),
             remembered_holds: share(settings.remembered),
+            refusals_apart: micros(settings.refusals_apart),
             ..CoreLimits::DEFAULT
         };
         let observed = settings.observer.is_some();
@@ -75,10 +93,12 @@ impl<S: Store> Driver<S> {
                 desk: Mutex::new(Desk {
                     commands: Vec::new(),
                     jobs: VecDeque::new(),
-                    rings: 0,
+                    commit: Bell::default(),
+                    load: Bell::default(),
                     is_closed: false,
                 }),
-                bell: Condvar::new(),
+                commit_bell: Condvar::new(),
+                load_bell: Condvar::new(),
             })
             .collect();
         let shared = Arc::new(Shared {
@@ -157,7 +177,7 @@ impl<S: Store> Shared<S> {
         }
         self.waiting.fetch_add(1, Ordering::Relaxed);
         desk.commands.push(command);
-        shard.ring(desk);
+        shard.ring(desk, Thread::Commit);
         Ok(())
     }
 
@@ -188,7 +208,9 @@ impl<S: Store> Shared<S> {
         for shard in &self.shards {
             let mut desk = lock(&shard.desk);
             desk.is_closed = true;
-            shard.ring(desk);
+            desk.commit.rings = true;
+            shard.commit_bell.notify_one();
+            shard.ring(desk, Thread::Load);
         }
     }
 
@@ -206,57 +228,56 @@ impl<S: Store> Shared<S> {
 
     fn commit_loop(self: &Arc<Self>, index: usize) {
         let Some(shard) = self.shards.get(index) else { return };
-        let mut heard = 0;
         loop {
-            let (sets, events, wants_load) = {
+            let (sets, events, wants_load, is_idle) = {
                 let mut core = lock(&shard.core);
                 self.take_commands(shard, &mut core);
                 let sets = core.next_commit(self.tick(), self.store.now());
-                (sets, core.take_events(), core.wants_load())
+                (sets, core.take_events(), core.wants_load(), core.is_idle())
             };
-            if wants_load {
-                shard.ring(lock(&shard.desk));
+            if !is_idle {
+                let desk = lock(&shard.desk);
+                // Whoever loads also looks at deadlines.
+                if wants_load || desk.load.sleeps {
+                    shard.ring(desk, Thread::Load);
+                }
             }
             self.tell(&events);
-            let Some(sets) = sets else {
-                if !shard.wait(&mut heard, None) && lock(&shard.core).is_idle() {
-                    return;
-                }
-                continue;
-            };
-            let began = Instant::now();
-            let outcomes = self.store.commit(&sets);
-            let took = began.elapsed();
-            let mut core = lock(&shard.core);
-            core.committed(self.tick(), took, outcomes);
-            let events = core.take_events();
-            drop(core);
-            self.tell(&events);
+            if let Some(sets) = sets {
+                let began = Instant::now();
+                let outcomes = self.store.commit(&sets);
+                let took = began.elapsed();
+                let mut core = lock(&shard.core);
+                core.committed(self.tick(), took, outcomes);
+                let events = core.take_events();
+                drop(core);
+                self.tell(&events);
+            } else if !shard.wait(Thread::Commit, None, is_idle) {
+                return;
+            }
         }
     }
 
     fn load_loop(self: &Arc<Self>, index: usize) {
         let Some(shard) = self.shards.get(index) else { return };
-        let (mut heard, mut looked) = (0, Instant::now());
+        let mut looked = Instant::now();
         loop {
             let job = lock(&shard.desk).jobs.pop_front();
             let has_job = job.is_some();
             if let Some(job) = job {
                 job(self);
             }
-            let (asks, timer, events, wants_commit) = {
+            let (asks, timer, events, wants_commit, is_idle) = {
                 let mut core = lock(&shard.core);
-                self.take_commands(shard, &mut core);
                 if looked.elapsed() >= LOOK {
                     looked = Instant::now();
                     core.expire(self.tick());
                 }
                 let asks = core.next_load(self.tick(), self.store.now());
-                let timer = if core.is_idle() { None } else { Some(core.next_timer().unwrap_or(u64::MAX)) };
-                (asks, timer, core.take_events(), core.wants_commit())
+                (asks, core.next_timer(), core.take_events(), core.wants_commit(), core.is_idle())
             };
             if wants_commit {
-                shard.ring(lock(&shard.desk));
+                shard.ring(lock(&shard.desk), Thread::Commit);
             }
             self.tell(&events);
             if let Some(asks) = asks {
@@ -265,13 +286,16 @@ impl<S: Store> Shared<S> {
                 let took = began.elapsed();
                 let mut core = lock(&shard.core);
                 core.loaded(self.tick(), took, snapshots);
-                let events = core.take_events();
+                let (events, wants_commit) = (core.take_events(), core.wants_commit());
                 drop(core);
                 self.tell(&events);
-                shard.ring(lock(&shard.desk));
+                if wants_commit {
+                    shard.ring(lock(&shard.desk), Thread::Commit);
+                }
             } else if !has_job {
-                let until = timer.map(|at| Duration::from_micros(at.saturating_sub(self.tick())).min(LOOK));
-                if !shard.wait(&mut heard, until) && timer.is_none() && lock(&shard.desk).jobs.is_empty() {
+                let timer = timer.map_or(LOOK, |at| Duration::from_micros(at.saturating_sub(self.tick())));
+                let most = (!is_idle).then_some(timer.min(LOOK));
+                if !shard.wait(Thread::Load, most, is_idle) {
                     return;
                 }
             }
@@ -288,39 +312,52 @@ impl<S: Store> Shared<S> {
 }
 
 impl<S: Store> Shard<S> {
-    fn ring(&self, mut desk: MutexGuard<'_, Desk<S>>) {
-        desk.rings = desk.rings.wrapping_add(1);
+    fn ring(&self, mut desk: MutexGuard<'_, Desk<S>>, thread: Thread) {
+        let (bell, heard_by) = match thread {
+            Thread::Commit => (&mut desk.commit, &self.commit_bell),
+            Thread::Load => (&mut desk.load, &self.load_bell),
+        };
+        // Who was rung before has not looked yet.
+        let is_news = !std::mem::replace(&mut bell.rings, true);
         drop(desk);
-        self.bell.notify_all();
+        if is_news {
+            heard_by.notify_one();
+        }
     }
 
     fn run(&self, job: Job<S>) {
         let mut desk = lock(&self.desk);
         desk.jobs.push_back(job);
-        self.ring(desk);
+        self.ring(desk, Thread::Load);
     }
 
-    /// Waits until something may be to do that was not heard of, or for so long; says whether the ledger is open.
-    fn wait(&self, heard: &mut u64, most: Option<Duration>) -> bool {
+    /// Waits until something may be to do, or for so long; says whether to go on.
+    fn wait(&self, thread: Thread, most: Option<Duration>, is_idle: bool) -> bool {
         let mut desk = lock(&self.desk);
-        let is_news = |desk: &Desk<S>| desk.rings != *heard;
-        if !is_news(&desk) {
-            desk = if desk.is_closed {
-                // What is left is waited for in short steps.
-                let step = Duration::from_millis(5);
-                self.bell.wait_timeout(desk, step).unwrap_or_else(PoisonError::into_inner).0
-            } else {
-                match most {
-                    Some(most) => {
-                        self.bell.wait_timeout(desk, most).unwrap_or_else(PoisonError::into_inner).0
-                    }
-                    None => self.bell.wait(desk).unwrap_or_else(PoisonError::into_inner),
-                }
+        let bell = if thread == Thread::Commit { &self.commit_bell } else { &self.load_bell };
+        let its = |desk: &mut Desk<S>| -> Bell {
+            *(if thread == Thread::Commit { &mut desk.commit } else { &mut desk.load })
+        };
+        if !its(&mut desk).rings {
+            if desk.is_closed && is_idle && desk.commands.is_empty() && desk.jobs.is_empty() {
+                return false;
+            }
+            if thread == Thread::Load {
+                desk.load.sleeps = most.is_none();
+            }
+            // What is left when the ledger is closed is waited for in short steps.
+            let most = if desk.is_closed { Some(Duration::from_millis(5)) } else { most };
+            desk = match most {
+                Some(most) => bell.wait_timeout(desk, most).unwrap_or_else(PoisonError::into_inner).0,
+                None => bell.wait(desk).unwrap_or_else(PoisonError::into_inner),
             };
         }
-        let is_open = !desk.is_closed || is_news(&desk);
-        *heard = desk.rings;
-        is_open
+        if thread == Thread::Commit {
+            desk.commit.rings = false;
+        } else {
+            (desk.load.rings, desk.load.sleeps) = (false, false);
+        }
+        true
     }
 }
 

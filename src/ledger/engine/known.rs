@@ -181,7 +181,9 @@ impl Known {
 
     /// Whether a hold may be due by `now` that is not known.
     pub(super) fn misses_due(&self, now: Timestamp) -> bool {
-        self.after_due <= now && self.due.front().is_none_or(|(at, _)| *at > self.after_due || *at > now)
+        self.after_due <= now
+            && self.after_due < Timestamp::MAX
+            && self.due.front().is_none_or(|(at, _)| *at > self.after_due || *at > now)
     }
 
     /// Takes the first of the holds that are due from the list.
