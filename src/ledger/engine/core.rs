@@ -26,6 +26,9 @@ const REFUSAL_LOADS: u64 = 32;
 const FIRST_REST: u64 = 50_000;
 const LONGEST_REST: u64 = 5_000_000;
 
+/// How long until the store is asked again what became of something that was perhaps applied, in microseconds.
+const RETRY: u64 = 20_000;
+
 /// Bounds of what a core keeps.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct CoreLimits {
@@ -298,6 +301,19 @@ impl Core {
             self.events.push(Event::answered(&waiting.command, &answer, waited));
         }
         (waiting.command.reply)(answer);
+    }
+
+    /// Answers with an error what waits for an account and was certainly not applied. What perhaps was is not given up before
+    /// its deadline.
+    fn fail_certain(&mut self, tick: u64, id: &AccountId, error: &LedgerError) {
+        let Some(slot) = self.slots.get_mut(id) else { return };
+        let lost = slot.lost.take();
+        let waiting = slot.take_all();
+        if lost.is_some() {
+            slot.lost = lost;
+            slot.not_before = slot.not_before.max(tick.saturating_add(RETRY));
+        }
+        self.fail(tick, id, waiting, error);
     }
 
     /// Answers everything that waits for an account with an error, and forgets the account.

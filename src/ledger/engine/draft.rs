@@ -119,12 +119,15 @@ impl Draft {
             let mut state = state.clone();
             self.window.account(&state.at(self.now));
             if let Some((at, key)) = first {
-                let hold = known.hold(&key).map(|hold| &hold.record.hold);
-                let Some(hold) = hold.filter(|hold| hold.is_open() && hold.release_at == at) else {
-                    // It has changed since it was loaded.
-                    known.pop_due();
+                let Some(hold) = known.hold(&key).map(|hold| &hold.record.hold) else {
+                    // Closed since it was loaded, or forgotten for want of room.
+                    known.forget_due();
                     continue;
                 };
+                if !hold.is_open() || hold.release_at != at {
+                    known.pop_due();
+                    continue;
+                }
                 let mut hold = hold.clone();
                 let mut missing = scopes_of_hold(&hold);
                 missing.retain(|scope| !known.knows_scope(scope));

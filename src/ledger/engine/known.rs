@@ -192,6 +192,15 @@ impl Known {
         self.find_next_due();
     }
 
+    /// Forgets which holds are due: a load has to tell.
+    pub(super) fn forget_due(&mut self) {
+        if let Some((at, _)) = self.due.front() {
+            self.after_due = self.after_due.min(*at);
+        }
+        self.due.clear();
+        self.find_next_due();
+    }
+
     /// An open hold has this time now.
     pub(super) fn opened(&mut self, release_at: Timestamp) {
         self.after_due = self.after_due.min(release_at);

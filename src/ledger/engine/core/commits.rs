@@ -290,14 +290,12 @@ impl Core {
                 slot.rejections = slot.rejections.saturating_add(1);
                 slot.not_before = tick.saturating_add(rest(slot.rejections));
                 slot.put_back(flight.pending);
-                let waiting = slot.take_all();
                 self.tell(|| Event::Rejected { account: id.clone(), detail: detail.clone() });
-                self.fail(tick, id, waiting, &unavailable(&detail));
+                self.fail_certain(tick, id, &unavailable(&detail));
             }
             Outcome::Unavailable(detail) => {
                 slot.put_back(flight.pending);
-                let waiting = slot.take_all();
-                self.fail(tick, id, waiting, &unavailable(&detail));
+                self.fail_certain(tick, id, &unavailable(&detail));
             }
             Outcome::Unknown(detail) => {
                 self.tell(|| Event::Unknown { account: id.clone(), detail: detail.clone() });

@@ -22,8 +22,6 @@ const ACCOUNTS: usize = 512;
 const ROWS: usize = 4_096;
 /// After so many conflicts in a row an engine asks for a turn.
 const CONFLICTS: u32 = 2;
-/// How long until a load that failed is tried again while something was perhaps applied, in microseconds.
-const RETRY: u64 = 20_000;
 
 impl Core {
     /// The next accounts to load, unless some are being loaded or there is nothing to load. `now` is the store's time.
@@ -93,16 +91,7 @@ impl Core {
             slot.loads_among = among.div_ceil(2);
             return;
         }
-        if let Some(lost) = slot.lost.take() {
-            // What was perhaps applied is not given up before its deadline; all else is certain not to be.
-            slot.not_before = tick.saturating_add(RETRY);
-            let waiting = slot.take_all();
-            slot.lost = Some(lost);
-            self.fail(tick, id, waiting, &unavailable(&error.to_string()));
-            return;
-        }
-        let waiting = slot.take_all();
-        self.fail(tick, id, waiting, &unavailable(&error.to_string()));
+        self.fail_certain(tick, id, &unavailable(&error.to_string()));
     }
 
     fn adopt(&mut self, tick: u64, id: &AccountId, snapshot: Snapshot) {
