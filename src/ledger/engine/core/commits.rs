@@ -24,6 +24,8 @@ pub(super) const DUE_BATCH: u32 = 1_000;
 
 /// What came of looking at an account.
 struct Built {
+    /// When, on the monotonic clock.
+    tick: u64,
     set: Option<Set>,
     answers: Vec<(Waiting, Result<Answer, LedgerError>)>,
 }
@@ -50,7 +52,7 @@ impl Core {
             self.ready.pop_front();
             let Some(mut slot) = self.slots.remove(&id) else { continue };
             let waited = slot.waiting();
-            let built = self.build(&id, &mut slot, now);
+            let built = self.build(&id, &mut slot, tick, now);
             commands = commands.saturating_add(waited.saturating_sub(slot.waiting()));
             let is_set = built.set.is_some();
             if let Some(set) = built.set {
@@ -71,8 +73,8 @@ impl Core {
     }
 
     /// Decides what waits for an account, as far as that can be done with what is known.
-    fn build(&mut self, id: &AccountId, slot: &mut Slot, now: Timestamp) -> Built {
-        let mut built = Built { set: None, answers: Vec::new() };
+    fn build(&mut self, id: &AccountId, slot: &mut Slot, tick: u64, now: Timestamp) -> Built {
+        let mut built = Built { tick, set: None, answers: Vec::new() };
         let Some(mut known) = slot.known.take() else {
             slot.load = Load::Soon;
             return built;
