@@ -108,12 +108,8 @@ fn a_commit_whose_answer_was_lost_is_recognised_and_done_once() {
 fn what_was_found_not_applied_is_never_applied_later() {
     let (store, ledger, a) = funded(quick().with_deadline(Duration::from_millis(150)));
     // The commit stays on its way, and nothing more is heard of the store until nobody waits any more.
-    store.fate(Fate::Delayed);
+    store.fate(Fate::DelayedAndCut);
     let hold = ledger.hold_amount(&a, key("h"), usd("3"));
-    while store.0.commits.load(Ordering::SeqCst) < 2 {
-        thread::yield_now();
-    }
-    store.0.is_cut.store(true, Ordering::SeqCst);
     let Err(LedgerError::OutcomeUnknown { key: unknown, .. }) = wait(hold) else {
         panic!("nobody can know");
     };
@@ -285,6 +281,8 @@ fn what_waited_beyond_its_deadline_was_not_applied() {
     assert!(matches!(second, Err(LedgerError::Unavailable { .. })), "{second:?}");
     let first = wait(first);
     assert!(matches!(first, Err(LedgerError::OutcomeUnknown { .. })), "{first:?}");
+    // It ends when its commit has.
+    drop(ledger);
     *store.0.takes.lock().unwrap() = Duration::ZERO;
     let again = StoreLedger::with_settings(store, quick());
     let find = |name: &str| wait(again.find(FindRequest::hold(a.clone(), key(name)))).unwrap();

@@ -22,6 +22,8 @@ pub(crate) enum Fate {
     Dropped,
     /// It is applied after the next load or commit, and its answer is lost.
     Delayed,
+    /// The same, and then the store is cut off.
+    DelayedAndCut,
 }
 
 #[derive(Debug)]
@@ -85,6 +87,7 @@ impl Store for TroubledStore {
 
     fn load(&self, asks: &[Ask]) -> Result<Vec<Snapshot>, StoreError> {
         self.0.loads.fetch_add(1, Ordering::SeqCst);
+        // What is on its way comes after what is shown.
         let snapshots = self.reachable()?.load(asks);
         let delayed = std::mem::take(&mut *self.0.delayed.lock().unwrap());
         self.inner().commit(&delayed);
@@ -110,6 +113,10 @@ impl Store for TroubledStore {
             }
             Some(Fate::Dropped) => {}
             Some(Fate::Delayed) => self.0.delayed.lock().unwrap().extend_from_slice(sets),
+            Some(Fate::DelayedAndCut) => {
+                self.0.delayed.lock().unwrap().extend_from_slice(sets);
+                self.0.is_cut.store(true, Ordering::SeqCst);
+            }
         }
         sets.iter().map(|_| Outcome::Unknown("the answer was lost".to_owned())).collect()
     }
