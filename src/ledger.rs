@@ -1,5 +1,6 @@
 //! The contract of a ledger: what every store of balances does, and what a caller may rely on.
 
+pub(crate) mod engine;
 pub(crate) mod future;
 pub(crate) mod memory;
 pub(crate) mod reply;

@@ -126,6 +126,8 @@ pub use guard::error::Error;
 pub use guard::{Guard, GuardBuilder, Hold, Job, Quote, SetupError};
 pub use hold::{HoldState, HoldStatus, LateCapture, OverCapture};
 pub use id::{AccountId, IdError, IdempotencyKey, Label, Labels, ScopeId};
+pub use ledger::engine::observe::{Event, Observer};
+pub use ledger::engine::{EngineSettings, StoreLedger};
 pub use ledger::future::{LedgerFuture, wait};
 pub use ledger::memory::{MemoryLedger, MemorySettings};
 pub use ledger::reply::{CountersPage, Found, HoldsPage, Statement, Swept};
