@@ -309,7 +309,7 @@ pub(super) fn is_busy(error: &rusqlite::Error) -> bool {
 }
 
 fn apply(conn: &Connection, set: &Set, now: Timestamp) -> Result<(), Stop> {
-    if now < set.from || now >= set.until {
+    if !set.is_timely(now) {
         return Err(Stop::before(Outcome::OutOfWindow(now)));
     }
     same_unit(set)?;
