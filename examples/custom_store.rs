@@ -90,9 +90,12 @@ impl Store for CustomStore {
 
     fn entries(&self, query: &EntriesQuery) -> Result<Page<EntryRecord>, StoreError> {
         self.page(&query.account, query.limit, |rows, limit| match (query.order, query.after) {
-            (Order::OldestFirst, after) => {
-                rows.entries.range((after.map_or(Unbounded, Excluded), Unbounded)).map(row).take(limit).collect()
-            }
+            (Order::OldestFirst, after) => rows
+                .entries
+                .range((after.map_or(Unbounded, Excluded), Unbounded))
+                .map(row)
+                .take(limit)
+                .collect(),
             (Order::NewestFirst, after) => {
                 let before = after.map_or(Unbounded, Excluded);
                 rows.entries.range((Unbounded, before)).rev().map(row).take(limit).collect()
@@ -112,7 +115,8 @@ impl Store for CustomStore {
     fn counters(&self, query: &CountersQuery) -> Result<Page<Counter>, StoreError> {
         self.page(&query.account, query.limit, |rows, limit| {
             let counters = rows.counters.range((query.after.as_ref().map_or(Unbounded, Excluded), Unbounded));
-            let wanted = |counter: &Counter| query.scope.as_ref().is_none_or(|scope| scope == counter.scope());
+            let wanted =
+                |counter: &Counter| query.scope.as_ref().is_none_or(|scope| scope == counter.scope());
             counters.map(row).filter(wanted).take(limit).collect()
         })
     }
@@ -171,7 +175,7 @@ impl Tables {
         if let Some(turn) = rows.and_then(|rows| rows.turn).filter(|turn| turn.excludes(set.engine, now)) {
             return Outcome::TurnTaken(turn.until);
         }
-        if now < set.from || set.until <= now {
+        if !set.is_timely(now) {
             return Outcome::OutOfWindow(now);
         }
         if rows.is_some_and(|rows| rows.has_a_key_of(set)) {

@@ -34,6 +34,9 @@ impl Unit {
     /// The longest code, in characters.
     pub const MAX_CODE: usize = 7;
 
+    /// Of an account that has none yet: the code that ISO 4217 keeps for no currency.
+    pub(crate) const NONE: Self = Self { code: *b"XXX\0\0\0\0", scale: 0 };
+
     /// A unit from its code and its number of decimal places.
     ///
     /// # Errors

@@ -73,6 +73,20 @@ impl Content {
         Ok(fields.finish())
     }
 
+    /// Content as it was kept, its fields in their order, which are checked like those of [`new`](Self::new). No name comes
+    /// twice.
+    pub(crate) fn stored(fields: &[(&str, &str)]) -> Result<Self, IdError> {
+        let by_name = Self::new(fields.iter().copied())?;
+        if fields.is_sorted() {
+            return Ok(by_name);
+        }
+        let mut kept = Fields::new();
+        for (name, value) in fields {
+            kept.name(&[name]).text(value).end();
+        }
+        Ok(kept.finish())
+    }
+
     /// Whether nothing was declared.
     #[must_use]
     pub const fn is_empty(&self) -> bool {
@@ -174,6 +188,10 @@ impl Declared {
     pub(crate) fn new(content: &Content, labels: &Labels) -> Self {
         let nothing = content.is_empty() && labels.is_empty();
         Self((!nothing).then(|| Arc::new((content.clone(), labels.clone()))))
+    }
+
+    pub(crate) const fn is_empty(&self) -> bool {
+        self.0.is_none()
     }
 
     pub(crate) fn content(&self) -> Content {

@@ -444,6 +444,16 @@ pub enum LedgerError {
         /// What happened, for the log.
         detail: String,
     },
+    /// Not applied, and the store has lost what it had: an account was written more often, as this process knows, than the
+    /// store says it was. It was restored from an older copy, or another node took its place without all it had
+    /// acknowledged. What is answered from now on is what the store has now.
+    #[error("the ledger's store has lost data")]
+    StoreRegressed {
+        /// How many commits had written the account, as this process knows.
+        known: u64,
+        /// How many the store says.
+        found: u64,
+    },
     /// Perhaps applied: the store did not answer in time. Ask again with the same key, or [`find`](crate::Ledger::find).
     #[error("the ledger did not say whether it was done")]
     OutcomeUnknown {
@@ -492,6 +502,9 @@ impl LedgerError {
             }
             Self::TooLarge { amount } => vec![("amount", amount.to_string())],
             Self::Unavailable { detail } => vec![("detail", detail.clone())],
+            Self::StoreRegressed { known, found } => {
+                vec![("known", known.to_string()), ("found", found.to_string())]
+            }
             Self::OutcomeUnknown { key, detail } => {
                 vec![("key", key.to_string()), ("detail", detail.clone())]
             }

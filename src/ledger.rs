@@ -1,10 +1,13 @@
 //! The contract of a ledger: what every store of balances does, and what a caller may rely on.
 
+pub(crate) mod engine;
 pub(crate) mod future;
 pub(crate) mod memory;
 pub(crate) mod reply;
 pub(crate) mod request;
 pub(crate) mod rules;
+#[cfg(feature = "sqlite")]
+pub(crate) mod sqlite;
 pub(crate) mod store;
 
 use std::fmt;

@@ -103,6 +103,7 @@ mod period;
 mod policy;
 mod price;
 mod receipt;
+mod record;
 mod refusal;
 mod render;
 mod spending;
@@ -125,6 +126,8 @@ pub use guard::error::Error;
 pub use guard::{Guard, GuardBuilder, Hold, Job, Quote, SetupError};
 pub use hold::{HoldState, HoldStatus, LateCapture, OverCapture};
 pub use id::{AccountId, IdError, IdempotencyKey, Label, Labels, ScopeId};
+pub use ledger::engine::observe::{Event, Observer};
+pub use ledger::engine::{EngineSettings, StoreLedger};
 pub use ledger::future::{LedgerFuture, wait};
 pub use ledger::memory::{MemoryLedger, MemorySettings};
 pub use ledger::reply::{CountersPage, Found, HoldsPage, Statement, Swept};
@@ -133,6 +136,8 @@ pub use ledger::request::{
     HoldsCursor, HoldsRequest, Order, PostKind, PostRequest, ResizeRequest, StatementRequest, SweepRequest,
     VoidRequest,
 };
+#[cfg(feature = "sqlite")]
+pub use ledger::sqlite::{SqliteDurability, SqliteError, SqliteSettings, SqliteStore, SqliteSync};
 pub use ledger::{Ledger, LedgerExt};
 pub use limits::Limits;
 pub use messages::{English, Messages, Place, TextContext, Wording};

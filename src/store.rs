@@ -6,3 +6,4 @@ pub use crate::ledger::store::pages::{CountersQuery, EntriesQuery, OpenHoldsQuer
 pub use crate::ledger::store::records::{AccountRecord, EntryRecord, HoldRecord, Stamp, TurnRecord, Version};
 pub use crate::ledger::store::sets::{Outcome, Set};
 pub use crate::ledger::store::{Store, StoreError};
+pub use crate::record::RecordError;

@@ -23,9 +23,13 @@ fn allowed(part: &str) -> Vec<&'static str> {
         "ledger" => contract_and(&["error"]),
         "audit" => contract_and(&["error"]),
         "ledger::rules" => vec!["error", "ledger::request"],
+        "ledger::store" => contract_and(&["error", "ledger::rules", "record"]),
+        "store" => vec!["ledger::store", "record"],
+        "record" => vec![],
         "ledger::memory" => contract_and(&["error", "ledger::rules"]),
+        "ledger::sqlite" => vec!["ledger::request", "ledger::rules", "ledger::store", "record"],
         "price" => vec![],
-        "export" => vec![],
+        "export" => vec!["record"],
         "spending" => vec!["ledger::request", "ledger::reply"],
         "policy" => vec!["error"],
         "refusal" => vec!["error"],
@@ -47,7 +51,9 @@ fn allowed(part: &str) -> Vec<&'static str> {
 const CRATES: &[(&str, &[&str])] = &[
     ("http", &["render"]),
     ("rust_decimal", &["amount", "price"]),
-    ("serde_json", &["export", "price", "render"]),
+    ("serde_json", &["export", "price", "record", "render"]),
+    ("rusqlite", &["ledger"]),
+    ("rustix", &["ledger"]),
 ];
 
 fn parts() -> Vec<&'static str> {
@@ -59,6 +65,10 @@ fn parts() -> Vec<&'static str> {
         "ledger",
         "ledger::rules",
         "ledger::memory",
+        "ledger::store",
+        "ledger::sqlite",
+        "store",
+        "record",
         "price",
         "export",
         "spending",

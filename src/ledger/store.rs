@@ -7,6 +7,7 @@ pub(crate) mod sets;
 
 use std::fmt;
 
+use crate::cap::Counter;
 use crate::clock::Timestamp;
 use crate::id::{AccountId, IdempotencyKey};
 use asks::{Ask, Snapshot};
@@ -69,7 +70,7 @@ pub trait Store: Send + Sync + fmt::Debug + 'static {
     ///
     /// # Errors
     /// [`StoreError`] if it cannot be read.
-    fn counters(&self, query: &CountersQuery) -> Result<Page<crate::Counter>, StoreError>;
+    fn counters(&self, query: &CountersQuery) -> Result<Page<Counter>, StoreError>;
 
     /// A page of all holds of an account that are kept, closed ones too, ordered by key: those after `after`, `limit` at
     /// most. For exports.

@@ -15,7 +15,7 @@ pub struct Set {
     pub expected: Option<Version>,
     /// The store's clock must not be before this.
     pub from: Timestamp,
-    /// The store's clock must be before this.
+    /// The store's clock must be before this, unless it is [`Timestamp::MAX`].
     pub until: Timestamp,
     /// Which engine this comes from: if another has the account's turn, it must wait. Applied, it ends the turn.
     pub engine: Stamp,
@@ -34,6 +34,14 @@ pub struct Set {
     pub counters: Vec<Counter>,
     /// Counters to delete.
     pub ended_counters: Vec<CounterKey>,
+}
+
+impl Set {
+    /// Whether it may be applied at `now`, the store's time: whether that lies in its window.
+    #[must_use]
+    pub fn is_timely(&self, now: Timestamp) -> bool {
+        self.from <= now && (now < self.until || self.until == Timestamp::MAX)
+    }
 }
 
 /// What became of a set.

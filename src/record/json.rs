@@ -1,0 +1,40 @@
+//! JSON written and read, with errors that show the place.
+
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use super::RecordError;
+use crate::text::quoted;
+
+/// The most bytes before a mistake that an error shows.
+const SHOWN: usize = 64;
+/// The most characters of what a reader says that an error keeps: it may quote the text.
+const KEPT: usize = 240;
+
+/// The text of a record. Always there, since records have nothing but texts and numbers under names.
+pub(crate) fn write(record: &impl Serialize) -> String {
+    serde_json::to_string(record).unwrap_or_default()
+}
+
+/// A record from its text.
+pub(crate) fn read<T: DeserializeOwned>(text: &str) -> Result<T, RecordError> {
+    // Serde would read an array of all fields as well.
+    if !text.trim_start().starts_with('{') {
+        return Err(RecordError::Malformed { what: format!("expected a JSON object, not {}", quoted(text)) });
+    }
+    serde_json::from_str(text).map_err(|error| malformed(text, &error))
+}
+
+fn malformed(text: &str, error: &serde_json::Error) -> RecordError {
+    let line = text.split('\n').nth(error.line().saturating_sub(1)).unwrap_or_default().as_bytes();
+    let end = error.column().min(line.len());
+    let before = line.get(end.saturating_sub(SHOWN)..end).unwrap_or_default();
+    let what: String = error.to_string().chars().take(KEPT).flat_map(escaped).collect();
+    RecordError::Malformed { what: format!("{what}, after {}", quoted(&String::from_utf8_lossy(before))) }
+}
+
+/// Quotes and what is escaped in them already stay as they are.
+fn escaped(c: char) -> impl Iterator<Item = char> {
+    let kept = matches!(c, '"' | '\'' | '\\').then_some(c);
+    kept.into_iter().chain(c.escape_debug().filter(move |_| kept.is_none()))
+}
