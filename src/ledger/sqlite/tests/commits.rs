@@ -2,6 +2,9 @@
 
 use super::*;
 use crate::cap::{Counter, CounterKey};
+use crate::content::Content;
+use crate::grant::{Grant, GrantKind, Movement, Origin};
+use crate::id::Labels;
 use crate::ledger::store::asks::Turn;
 use crate::period::Period;
 
@@ -33,6 +36,45 @@ fn what_was_applied_is_read_back() {
         assert_eq!(found.holds, capture.holds);
         assert_eq!(found.entries, [&top_up.new_entries[0], &capture.new_entries[0]].map(Clone::clone));
         assert_eq!(found.due, []);
+    });
+}
+
+#[test]
+fn what_only_some_records_have_is_read_back_too() {
+    in_file_and_memory(|store, clock| {
+        let now = clock.now();
+        let mut account = Account::new("ana");
+        let mut top_up = account.top_up("payment-1", 500, now);
+        let origin = Arc::new(Origin {
+            id: 1,
+            key: key("payment-1"),
+            unit: usd(0).unit(),
+            kind: GrantKind::Promotional,
+            priority: 7,
+            starts_at: None,
+            ends_at: Some(now.saturating_add(Duration::from_secs(5))),
+            label: None,
+        });
+        let grant = Grant { origin: origin.clone(), original: 500, remaining: 500, held: 0, started: true };
+        account.state.grants.change(|grants| grants.push(grant));
+        top_up.put.state = account.state.clone();
+        let movement = Movement { grant: 1, unit: usd(0).unit(), amount: 500 };
+        top_up.new_entries[0].entry.movements = Few::One([movement]);
+        assert_eq!(commit(store, &top_up), Outcome::Applied);
+        let mut hold = account.hold("job-1", 40, 60, now);
+        let content = Content::new([("operation", "query")]).unwrap();
+        let labels = Labels::new([("team", "blue")]).unwrap();
+        hold.new_holds[0].hold.declared = Declared::new(&content, &labels);
+        assert_eq!(hold.new_holds[0].hold.draws.len(), 1);
+        assert_eq!(commit(store, &hold), Outcome::Applied);
+
+        let found = everything(store, "ana");
+        assert_eq!(found.account, Some(hold.put.clone()));
+        assert_eq!((found.holds, found.entries), (hold.new_holds.clone(), top_up.new_entries.clone()));
+        // The grant ends before the hold does, and counts as due.
+        let due = store.due(Timestamp::MAX, None, 9).unwrap();
+        assert_eq!(due, [(hold.put.next_due(), id("ana"))]);
+        assert_eq!(due[0].0, origin.ends_at.unwrap());
     });
 }
 
