@@ -250,8 +250,13 @@ fn rows_are_replaced_and_deleted() {
         let counters = Ask { counters: vec![("team".parse().unwrap(), Period::day())], ..ask("a") };
         assert_eq!(load(store, &counters).counters, [counter(1, 2)]);
 
+        // All of it, whatever the engine finds to change.
         let mut refunded = set.new_entries[0].clone();
         refunded.entry.refunded = 4;
+        refunded.entry.booked_at = Timestamp::MAX;
+        refunded.entry.posted_after = -1;
+        refunded.entry.late = true;
+        refunded.stamp = stamp(77);
         account.state.seq += 1;
         let mut set = account.set();
         account.commits += 1;
@@ -260,6 +265,20 @@ fn rows_are_replaced_and_deleted() {
         assert_eq!(commit(store, &set), Outcome::Applied);
         assert_eq!(load(store, &counters).counters, [counter(3, 0)]);
         assert_eq!(everything(store, "a").entries, [refunded]);
+
+        let first = account.hold("job", 1, 60, now);
+        assert_eq!(commit(store, &first), Outcome::Applied);
+        let mut again = account.hold_request("job", 3, 90).with_minimum(usd(2));
+        again.account = id("a");
+        let later = now.saturating_add(Duration::from_secs(1));
+        let changes = rules::hold(&account.state, &[], None, &again, later).unwrap().changes.unwrap();
+        let replaced = HoldRecord { hold: changes.hold.unwrap(), stamp: stamp(78), kept_until: later };
+        account.state = changes.account;
+        let mut set = account.set();
+        account.commits += 1;
+        set.holds.push(replaced.clone());
+        assert_eq!(commit(store, &set), Outcome::Applied);
+        assert_eq!(everything(store, "a").holds, [replaced]);
 
         let mut set = account.set();
         set.ended_counters.push(counter(3, 0).key);
