@@ -4,7 +4,9 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use billing_guard::{EngineSettings, Ledger, ManualClock, SqliteSettings, SqliteStore, StoreLedger, conformance};
+use billing_guard::{
+    EngineSettings, Ledger, ManualClock, SqliteSettings, SqliteStore, StoreLedger, conformance,
+};
 
 fn quick() -> EngineSettings {
     EngineSettings::new().with_refusals_apart(Duration::ZERO)

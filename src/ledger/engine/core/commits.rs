@@ -138,6 +138,10 @@ impl Core {
                 break;
             }
             let Some(waiting) = next.pop_front().or_else(|| slot.queue.pop_front()) else { break };
+            if waiting.command.deadline <= built.tick {
+                built.answers.push((waiting, Err(unavailable("it waited longer than allowed"))));
+                continue;
+            }
             if blocked
                 || slot.is_behind(&waiting)
                 || (waiting.command.work.is_read() && !slot.parked.is_empty())
@@ -225,7 +229,7 @@ impl Core {
     pub(crate) fn committed(&mut self, tick: u64, took: Duration, outcomes: Vec<Outcome>) {
         let ids = std::mem::take(&mut self.committing);
         let among = ids.len();
-        let some_applied = outcomes.iter().any(|outcome| *outcome == Outcome::Applied);
+        let some_applied = outcomes.contains(&Outcome::Applied);
         let mut outcomes = outcomes.into_iter();
         let (mut commands, mut held) = (0_usize, Vec::new());
         for id in ids {
