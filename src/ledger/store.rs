@@ -4,6 +4,7 @@ pub(crate) mod asks;
 pub(crate) mod pages;
 pub(crate) mod records;
 pub(crate) mod sets;
+pub(crate) mod text;
 
 use std::fmt;
 

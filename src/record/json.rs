@@ -1,7 +1,8 @@
 //! JSON written and read, with errors that show the place.
 
-use serde::Serialize;
 use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
 
 use super::RecordError;
 use crate::text::quoted;
@@ -23,6 +24,36 @@ pub(crate) fn read<T: DeserializeOwned>(text: &str) -> Result<T, RecordError> {
         return Err(RecordError::Malformed { what: format!("expected a JSON object, not {}", quoted(text)) });
     }
     serde_json::from_str(text).map_err(|error| malformed(text, &error))
+}
+
+/// A record's text within another's.
+#[derive(Serialize, Deserialize)]
+#[serde(transparent)]
+pub(crate) struct Nested(Box<RawValue>);
+
+impl Nested {
+    /// The text of a record.
+    pub(crate) fn new(text: String) -> Option<Self> {
+        RawValue::from_string(text).ok().map(Self)
+    }
+
+    pub(crate) fn text(&self) -> &str {
+        self.0.get()
+    }
+}
+
+/// Refuses what a newer version wrote, before its fields are looked at.
+pub(crate) fn check_format(text: &str, known: u16) -> Result<(), RecordError> {
+    /// What a record of any format has.
+    #[derive(Deserialize)]
+    struct Formatted {
+        format: u16,
+    }
+    match read::<Formatted>(text)?.format {
+        found if found > known => Err(RecordError::NewerFormat { found, known }),
+        0 => Err(RecordError::Invalid { field: "format", what: "the first is 1, not 0".to_owned() }),
+        _ => Ok(()),
+    }
 }
 
 fn malformed(text: &str, error: &serde_json::Error) -> RecordError {
