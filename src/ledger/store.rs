@@ -5,6 +5,7 @@ pub(crate) mod pages;
 pub(crate) mod records;
 pub(crate) mod sets;
 pub(crate) mod text;
+pub(crate) mod transfer;
 
 use std::fmt;
 

@@ -70,7 +70,7 @@ impl AccountRecord {
             open_holds: AsText(state.open_holds),
             posted: text(state.unit.minor(state.posted)),
             held: text(state.unit.minor(state.held)),
-            rest: record::write_grants(&state.grants).and_then(Nested::new),
+            rest: record::write_grants(&state.grants).map(Nested::new),
         })
     }
 
@@ -166,7 +166,7 @@ impl HoldRecord {
             opened_at: AsText(hold.opened_at),
             ends_at: AsText(hold.ends_at),
             release_at: AsText(hold.release_at),
-            rest: record::write_hold_rest(hold).and_then(Nested::new),
+            rest: record::write_hold_rest(hold).map(Nested::new),
         })
     }
 
@@ -262,7 +262,7 @@ impl EntryRecord {
             uncollected: text(entry.uncollected()),
             refunded: text(entry.refunded()),
             late: entry.late,
-            rest: record::write_entry_rest(entry).and_then(Nested::new),
+            rest: record::write_entry_rest(entry).map(Nested::new),
         })
     }
 

@@ -6,11 +6,11 @@ use super::*;
 use crate::record::tests::any;
 
 fn stamps() -> impl Strategy<Value = Stamp> {
-    proptest::arbitrary::any::<[u8; 16]>().prop_map(Stamp::from_bytes)
+    prop::array::uniform16(0_u8..).prop_map(Stamp::from_bytes)
 }
 
 fn accounts() -> impl Strategy<Value = AccountRecord> {
-    let numbers = proptest::arbitrary::any::<(u64, u64, u32)>();
+    let numbers = (0_u64.., 0_u64.., 0_u32..);
     let fits = |(posted, held): &(i64, i64)| posted.checked_sub(*held).is_some();
     let sums = (any::minor(), any::not_negative()).prop_filter("fits", fits);
     let parts = any::unit().prop_flat_map(|unit| (Just(unit), any::grants(unit)));
