@@ -4,6 +4,8 @@ pub(crate) mod asks;
 pub(crate) mod pages;
 pub(crate) mod records;
 pub(crate) mod sets;
+pub(crate) mod text;
+pub(crate) mod transfer;
 
 use std::fmt;
 use std::sync::Arc;

@@ -93,6 +93,8 @@ pub(super) struct Slot {
     pub(super) not_before: u64,
     /// How often in a row others were faster.
     pub(super) conflicts: u32,
+    /// Whether the latest load took the account's turn: it ends with the next commit.
+    pub(super) has_turn: bool,
     /// The store's own time at the latest load, where the clock here was found to be ahead or behind.
     pub(super) store_time: Option<Timestamp>,
     pub(super) off_clock: bool,
@@ -125,6 +127,7 @@ impl Slot {
             proven_by_load: 0,
             not_before: 0,
             conflicts: 0,
+            has_turn: false,
             store_time: None,
             off_clock: false,
             decided_at: Timestamp::from_micros(i64::MIN),

@@ -14,7 +14,8 @@ use crate::id::{IdempotencyKey, ScopeId};
 use crate::ledger::rules::AccountState;
 use crate::ledger::store::StoreError;
 use crate::ledger::store::records::{self, AccountRecord, EntryRecord, HoldRecord, Stamp, Version};
-use crate::record::{self, EntryRest, HoldRest};
+use crate::record;
+use crate::record::rest::{EntryRest, HoldRest};
 
 /// For each table its columns, in the order in which they are read, and the beginning of a query for them. Macros, so that
 /// queries are put together when the crate is built.

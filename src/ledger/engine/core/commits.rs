@@ -89,6 +89,8 @@ impl Core {
         } else {
             self.decide_all(slot, &mut known, &mut draft, &mut pending, &mut built, now);
         }
+        // Nobody else is to wait for a turn that is not needed.
+        draft.fence |= std::mem::take(&mut slot.has_turn);
         if draft.is_empty() {
             // What was decided on nothing but the loaded state can be answered.
             built.answers.extend(pending.into_iter().map(|pending| (pending.waiting, pending.answer)));

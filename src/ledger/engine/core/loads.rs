@@ -113,6 +113,7 @@ impl Core {
             return;
         }
         slot.seen = found;
+        slot.has_turn = ask.turn.is_some() && found.is_some();
         slot.store_time = Some(snapshot.now);
         let mut applied = Vec::new();
         if let Some(lost) = slot.lost.take() {
