@@ -71,7 +71,7 @@ impl HostileStore {
 }
 
 impl Rows {
-    pub(super) fn new(id: AccountId, debt: i64) -> Self {
+    pub(super) fn new(id: AccountId, debt: i64, guards: StoreGuards) -> Self {
         Self {
             id,
             account: None,
@@ -81,7 +81,7 @@ impl Rows {
             counters: BTreeMap::new(),
             releases: BTreeSet::new(),
             keys: HashMap::new(),
-            truth: Truth::new(debt),
+            truth: Truth::new(debt, guards.window),
         }
     }
 

@@ -99,9 +99,7 @@ impl Asker {
             }
             84 => {
                 let amount = unit().minor(random.around_zero(20));
-                Work::Post(
-                    PostRequest::new(account, key, PostKind::Adjustment, amount).with_content(same()),
-                )
+                Work::Post(PostRequest::new(account, key, PostKind::Adjustment, amount).with_content(same()))
             }
             85..92 => {
                 let operation = [Operation::Hold, Operation::Charge, Operation::Credit][random.index(3)];
@@ -117,7 +115,8 @@ fn caps(random: &mut Random) -> Caps {
     let cap = |scope: &str, period, limit| Cap::new(scope.parse().unwrap(), period, unit().minor(limit));
     let minute = Period::rolling(Duration::from_secs(60)).unwrap();
     match random.below(10) {
-        0 => Caps::new([cap("key", Period::day(), 400), Cap::counting("team".parse().unwrap(), minute)]).unwrap(),
+        0 => Caps::new([cap("key", Period::day(), 400), Cap::counting("team".parse().unwrap(), minute)])
+            .unwrap(),
         1 => Caps::new([cap("user", minute, 100)]).unwrap(),
         _ => Caps::NONE,
     }
@@ -129,7 +128,9 @@ fn terms(random: &mut Random, now: Timestamp) -> GrantTerms {
     match random.below(8) {
         0 => GrantTerms::promotional().ending_at(then),
         1 => GrantTerms::included().with_label("plan".parse().unwrap()).renewing_up_to(unit().minor(300)),
-        2 => GrantTerms::promotional().starting_at(soon).ending_at(then.saturating_add(Duration::from_millis(20))),
+        2 => GrantTerms::promotional()
+            .starting_at(soon)
+            .ending_at(then.saturating_add(Duration::from_millis(20))),
         3 => GrantTerms::paid().with_priority(7).ending_at(then),
         4 => {
             let minute = Period::rolling(Duration::from_secs(60)).unwrap();

@@ -6,9 +6,10 @@ use std::fmt;
 use crate::clock::Timestamp;
 use crate::entry::{EntryKind, Operation};
 use crate::error::Shortfall;
+use crate::hold::HoldStatus;
 use crate::id::IdempotencyKey;
 use crate::ledger::engine::simulation::hostile::Rows;
-use crate::ledger::store::records::Stamp;
+use crate::ledger::store::records::{EntryRecord, Stamp};
 use crate::ledger::store::sets::Set;
 
 /// What must be true at every moment of every run.
@@ -22,6 +23,8 @@ pub(crate) enum Invariant {
     SetOnce,
     /// A set lands within its window.
     Window,
+    /// A hold whose time had ended, on the store's clock, is released or captured late, and nothing else.
+    Lifetime,
     /// A key has one effect at most.
     KeyOnce,
     /// Available never falls below the debt that was allowed.
@@ -108,6 +111,8 @@ pub(super) struct Truth {
     open: u32,
     /// How far below zero requests may go here, and adjustments went.
     pub(super) debt: i64,
+    /// Whether it is looked at that sets land in their windows; what else breaks when they do not is always.
+    windows: bool,
     /// The numbers that were told as new.
     told: HashSet<u64>,
     /// The latest number that was told.
@@ -116,9 +121,9 @@ pub(super) struct Truth {
 }
 
 impl Truth {
-    pub(super) fn new(debt: i64) -> Self {
+    pub(super) fn new(debt: i64, windows: bool) -> Self {
         let states = vec![State { seq: 0, step: 0, posted: 0, held: 0 }];
-        Self { states, debt, ..Self::default() }
+        Self { states, debt, windows, ..Self::default() }
     }
 
     /// A set is about to be written on top of `rows`.
@@ -131,25 +136,29 @@ impl Truth {
     ) -> Result<(), Violation> {
         let (put, state) = (&set.put, &set.put.state);
         require!(SetOnce, self.stamps.insert(put.version.stamp), "{} landed again", put.version.stamp);
+        for record in &set.holds {
+            let before = rows.holds.get(&record.hold.key).map(|before| &before.hold);
+            let Some(before) = before.filter(|before| before.is_open() && before.release_at <= now) else {
+                continue;
+            };
+            // Released first, it may still be captured late, or voided.
+            let is_right = match record.hold.status {
+                HoldStatus::Expired => true,
+                HoldStatus::Voided => record.hold.rev >= before.rev + 2,
+                _ => record.hold.late,
+            };
+            require!(Lifetime, is_right, "{:?} at {now}, was {before:?}", record.hold);
+        }
         require!(
             Window,
-            set.from <= now && now < set.until,
+            !self.windows || (set.from <= now && now < set.until),
             "decided from {} until {}, landed at {now}",
             set.from,
             set.until
         );
         let (seq, commits) = (rows.seq(), rows.version().map_or(0, |version| version.commits));
-        require!(
-            Sequence,
-            put.version.commits == commits + 1 && state.seq >= seq,
-            "version {} and number {} after {commits} and {seq}",
-            put.version.commits,
-            state.seq
-        );
         for record in &set.new_entries {
             let entry = record.entry();
-            let is_next = entry.seq > seq && entry.seq <= state.seq && !rows.entries.contains_key(&entry.seq);
-            require!(Sequence, is_next, "entry {} after {seq} of {}", entry.seq, state.seq);
             self.posted += entry.amount;
             if entry.kind == EntryKind::Adjustment {
                 self.debt += (-entry.amount).max(0);
@@ -193,7 +202,23 @@ impl Truth {
         let summed = (self.posted, self.held, self.open);
         require!(Sums, said == summed, "posted, held and open are said to be {said:?} and are {summed:?}");
         let (before, after) = (self.last().posted - self.last().held, state.posted - state.held);
-        require!(Overdraft, after >= before.min(-self.debt), "{before} became {after}, allowed {}", self.debt);
+        require!(
+            Overdraft,
+            after >= before.min(-self.debt),
+            "{before} became {after}, allowed {}",
+            self.debt
+        );
+        require!(
+            Sequence,
+            put.version.commits == commits + 1 && state.seq >= seq,
+            "version {} and number {} after {commits} and {seq}",
+            put.version.commits,
+            state.seq
+        );
+        for entry in set.new_entries.iter().map(EntryRecord::entry) {
+            let is_next = entry.seq > seq && entry.seq <= state.seq && !rows.entries.contains_key(&entry.seq);
+            require!(Sequence, is_next, "entry {} after {seq} of {}", entry.seq, state.seq);
+        }
         if state.seq > self.last().seq {
             self.states.push(State { seq: state.seq, step, posted: state.posted, held: state.held });
         }
@@ -283,7 +308,8 @@ impl Truth {
                 lasted,
                 "{seq} within {from:?} and {until:?}, asked at {asked}, answered at {answered}"
             );
-            let entry = rows.entries.range(..=seq).next_back().map_or(0, |(_, record)| record.entry.posted_after);
+            let entry =
+                rows.entries.range(..=seq).next_back().map_or(0, |(_, record)| record.entry.posted_after);
             require!(Untrue, entry == posted, "told {posted} at {seq}, the entries say {entry}");
         }
         Ok(())

@@ -13,14 +13,19 @@ use crate::ledger::engine::command::{Answer, Command, Work};
 use crate::ledger::engine::core::{Core, CoreLimits, Guards};
 use crate::ledger::engine::simulation::hostile::{HostileStore, Rows, StoreGuards};
 use crate::ledger::engine::simulation::random::Random;
-use crate::ledger::engine::simulation::requests::Asker;
+use crate::ledger::engine::simulation::requests::{Asker, unit};
 use crate::ledger::engine::simulation::truth::{Violation, require};
 use crate::ledger::reply::Found;
+use crate::ledger::request::{PostKind, PostRequest};
 use crate::ledger::store::StoreError;
 use crate::ledger::store::asks::{Ask, Snapshot};
 use crate::ledger::store::records::Stamps;
 use crate::ledger::store::sets::{Outcome, Set};
 
+/// How long until what an engine sends is at the store, and the answer at the engine, in microseconds: the first is far away.
+const DISTANCES: [u64; 3] = [25_000, 400, 400];
+/// So long at most waits a command while other engines leave the account no rest, in microseconds.
+const LONGEST_WAIT: u64 = 2_000_000;
 const START: Timestamp = Timestamp::from_micros(1_767_225_600_000_000);
 /// So many steps without hostilities answer everything.
 const QUIET_STEPS: u64 = 30_000;
@@ -33,13 +38,24 @@ pub(crate) struct Plan {
     pub(crate) commands: u64,
     pub(crate) store: StoreGuards,
     pub(crate) engine: Guards,
+    /// How many accounts and engines; from the seed if not said.
+    pub(crate) accounts: Option<u64>,
+    pub(crate) engines: Option<u64>,
     /// Say every step.
     pub(crate) told: bool,
 }
 
 impl Plan {
     pub(crate) const fn new(seed: u64) -> Self {
-        Self { seed, commands: 1_000, store: StoreGuards::ALL, engine: Guards::ALL, told: false }
+        Self {
+            seed,
+            commands: 1_000,
+            store: StoreGuards::ALL,
+            engine: Guards::ALL,
+            accounts: None,
+            engines: None,
+            told: false,
+        }
     }
 }
 
@@ -131,8 +147,6 @@ pub(super) struct Engine {
     load: Option<Load>,
     /// How far its idea of the store's clock is off, in microseconds.
     skew: i64,
-    /// With so many chances in a hundred it gets on when it could.
-    pub(super) speed: u64,
 }
 
 pub(crate) struct World {
@@ -155,21 +169,22 @@ pub(crate) struct World {
     cores_made: u64,
     pub(super) hostile: bool,
     pub(super) counts: Counts,
-    /// The answers to commands submitted by `ask`.
-    pub(super) answers: Vec<(usize, Result<Answer, LedgerError>)>,
+    /// How many answers said that the store lost something. Where it did not, one is too many.
+    pub(super) regressed: usize,
 }
 
 impl World {
     pub(super) fn new(plan: Plan) -> Self {
         let mut random = Random::new(plan.seed);
-        let accounts = 1 + random.below(3);
+        let accounts = plan.accounts.unwrap_or_else(|| 1 + random.below(3));
         let askers: Vec<Asker> = (0..accounts)
             .map(|number| {
                 let debt = if random.one_in(2) { 20 } else { 0 };
                 Asker::new(format!("account-{number}").parse().unwrap(), debt)
             })
             .collect();
-        let rows = askers.iter().map(|asker| Rows::new(asker.account.clone(), asker.debt)).collect();
+        let rows =
+            askers.iter().map(|asker| Rows::new(asker.account.clone(), asker.debt, plan.store)).collect();
         let mut world = Self {
             store: HostileStore { now: START, guards: plan.store, accounts: rows },
             engines: Vec::new(),
@@ -184,11 +199,12 @@ impl World {
             cores_made: 0,
             hostile: true,
             counts: Counts::default(),
-            answers: Vec::new(),
+            regressed: 0,
             random,
             plan,
         };
-        for _ in 0..1 + world.random.below(3) {
+        let engines = plan.engines.unwrap_or_else(|| 1 + world.random.below(3));
+        for _ in 0..engines {
             let engine = world.new_engine();
             world.engines.push(engine);
         }
@@ -206,13 +222,35 @@ impl World {
         };
         let mut core = Core::new(Stamps::seeded(self.plan.seed << 16 | self.cores_made), limits, false);
         core.guards = self.plan.engine;
-        Engine { core, commit: None, load: None, skew: 0, speed: 100 }
+        Engine { core, commit: None, load: None, skew: 0 }
     }
 
     fn say(&self, what: &str, details: &dyn Debug) {
         if self.plan.told {
             println!("{:6} {:9} {what} {details:?}", self.step, self.tick);
         }
+    }
+
+    /// A random command at an engine, without a deadline; its number.
+    pub(super) fn ask(&mut self, engine: usize) -> Result<usize, Violation> {
+        let account = self.random.index(self.askers.len());
+        let work = self.askers[account].work(&mut self.random, self.store.now);
+        self.submit(engine, account, work, u64::MAX)?;
+        Ok(self.asked.len() - 1)
+    }
+
+    /// A top-up of the first account under a key of its own, without a deadline; its number.
+    pub(super) fn top_up(&mut self, engine: usize) -> Result<usize, Violation> {
+        let id = self.asked.len();
+        let key = format!("t{id}").parse().unwrap();
+        let account = self.askers[0].account.clone();
+        let post = PostRequest::new(account, key, PostKind::top_up(), unit().minor(5));
+        self.submit(engine, 0, Work::Post(post), u64::MAX)?;
+        Ok(id)
+    }
+
+    pub(super) fn is_answered(&self, id: usize) -> bool {
+        self.asked[id].is_none()
     }
 
     /// The whole run.
@@ -223,11 +261,14 @@ impl World {
         }
         world.calm_down()?;
         world.settle()?;
-        for rows in &world.store.accounts {
-            rows.truth.at_the_end(rows)?;
-        }
+        require!(Regressed, world.regressed == 0, "the store is said to have lost something");
+        world.look_at_the_end()?;
         world.counts.steps = world.step;
         Ok(world.counts)
+    }
+
+    pub(super) fn look_at_the_end(&self) -> Result<(), Violation> {
+        self.store.accounts.iter().try_for_each(|rows| rows.truth.at_the_end(rows))
     }
 
     /// One random thing happens.
@@ -282,7 +323,7 @@ impl World {
             }
             9..12 => {
                 let account = self.random.index(self.askers.len());
-                self.poisoned = self.random.one_in(2).then(|| self.askers[account].account.clone());
+                self.poisoned = self.random.one_in(8).then(|| self.askers[account].account.clone());
             }
             12 => return self.kill(engine),
             13 => self.pass(200_000),
@@ -340,8 +381,7 @@ impl World {
             fate.absent = false;
         }
         let is_find = matches!(work, Work::Find(_));
-        let asked =
-            Asked { engine, account, makes, about, is_find, at: self.step, floor: truth.latest_told };
+        let asked = Asked { engine, account, makes, about, is_find, at: self.step, floor: truth.latest_told };
         let id = self.asked.len();
         self.asked.push(Some(asked));
         let inbox = Arc::clone(&self.inbox);
@@ -373,7 +413,9 @@ impl World {
                 self.engines[number].commit = Some(Commit::Done(outcomes));
             }
             Some(Commit::Done(outcomes)) => {
-                if self.plan.told { println!("{:6} {:9} heard {number}", self.step, self.tick); }
+                if self.plan.told {
+                    println!("{:6} {:9} heard {number}", self.step, self.tick);
+                }
                 engine.core.committed(self.tick, Duration::ZERO, outcomes);
             }
         }
@@ -387,9 +429,9 @@ impl World {
             if sets.iter().any(poisoned) {
                 return Ok(vec![Outcome::Rejected("poisoned".to_owned()); sets.len()]);
             }
-            match self.random.below(24) {
+            match self.random.below(40) {
                 0 => return Ok(vec![Outcome::Unavailable("down".to_owned()); sets.len()]),
-                1..4 => {
+                1..5 => {
                     let count = sets.len();
                     self.lose(sets)?;
                     return Ok(vec![Outcome::Unknown("lost".to_owned()); count]);
@@ -452,7 +494,7 @@ impl World {
         match engine.load.take() {
             None => engine.load = engine.core.next_load(self.tick, now).map(Load::Sent),
             Some(Load::Sent(asks)) => {
-                let answer = match self.random.below(40) {
+                let answer = match self.random.below(120) {
                     0 if self.hostile => Err(StoreError::Unavailable("down".to_owned())),
                     1 if self.hostile => Err(StoreError::Corrupt("a row".to_owned())),
                     _ => Ok(self.store.load(&asks)),
@@ -490,17 +532,79 @@ impl World {
                 self.asked.iter().flatten().next()
             );
             for engine in 0..self.engines.len() {
-                if self.random.below(100) < self.engines[engine].speed {
-                    self.go_on_committing(engine)?;
-                }
-                if self.random.below(100) < self.engines[engine].speed {
-                    self.go_on_loading(engine)?;
-                }
+                self.go_on_committing(engine)?;
+                self.go_on_loading(engine)?;
             }
             let micros = self.random.below(1_000);
             self.pass(micros);
         }
         Ok(())
+    }
+
+    /// A far engine and two near ones work on one account without a pause. Whoever asks is answered before long.
+    pub(crate) fn contend(plan: Plan) -> Result<(), Violation> {
+        let mut world = Self::new(Plan { accounts: Some(1), engines: Some(3), ..plan });
+        world.hostile = false;
+        // When each engine's commit and load will have gone on.
+        let mut due = [[0; 2]; 3];
+        // What is not answered, and since when it waits.
+        let mut waiting: [Vec<(usize, u64)>; 3] = Default::default();
+        while world.tick < 3 * LONGEST_WAIT {
+            for (engine, due) in due.iter_mut().enumerate() {
+                waiting[engine].retain(|(id, _)| !world.is_answered(*id));
+                if waiting[engine].len() <= engine {
+                    let id = world.top_up(engine)?;
+                    waiting[engine].push((id, world.tick));
+                }
+                if due[0] <= world.tick {
+                    world.go_on_committing(engine)?;
+                    due[0] = world.tick
+                        + if world.engines[engine].commit.is_some() { DISTANCES[engine] } else { 0 };
+                }
+                if due[1] <= world.tick {
+                    world.go_on_loading(engine)?;
+                    due[1] =
+                        world.tick + if world.engines[engine].load.is_some() { DISTANCES[engine] } else { 0 };
+                }
+            }
+            let oldest = waiting.iter().flatten().map(|(_, since)| *since).min().unwrap_or(world.tick);
+            let waited = world.tick - oldest;
+            require!(Starved, waited <= LONGEST_WAIT, "a command waits for {waited} us");
+            let micros = 100 + world.random.below(300);
+            world.pass(micros);
+        }
+        world.settle()?;
+        world.look_at_the_end()
+    }
+
+    /// The store loses its latest changes, which is against its promises: every engine that knew of them says so, once.
+    pub(crate) fn regress(plan: Plan) -> Result<(), Violation> {
+        let mut world = Self::new(Plan { accounts: Some(1), ..plan });
+        world.hostile = false;
+        for _ in 0..world.random.below(40) {
+            let engine = world.random.index(world.engines.len());
+            world.ask(engine)?;
+        }
+        world.settle()?;
+        let before = world.store.accounts.clone();
+        for engine in 0..world.engines.len() {
+            world.top_up(engine)?;
+            world.settle()?;
+        }
+        world.store.accounts = before;
+        for engine in 0..world.engines.len() {
+            world.ask(engine)?;
+        }
+        world.settle()?;
+        let (said, engines) = (world.regressed, world.engines.len());
+        require!(Regressed, said == engines, "{said} of {engines} engines say that the store lost something");
+        for _ in 0..40 {
+            let engine = world.random.index(world.engines.len());
+            world.ask(engine)?;
+        }
+        world.settle()?;
+        require!(Regressed, world.regressed == said, "what was lost is said again");
+        world.look_at_the_end()
     }
 
     /// Looks at what was answered.
@@ -520,6 +624,7 @@ impl World {
     fn look_at(&mut self, asked: &Asked, answer: Result<Answer, LedgerError>) -> Result<(), Violation> {
         let (step, rows) = (self.step, &mut self.store.accounts[asked.account]);
         let mut truth = std::mem::take(&mut rows.truth);
+        self.regressed += usize::from(matches!(answer, Err(LedgerError::StoreRegressed { .. })));
         let result = look_at(&mut truth, rows, asked, answer, step, &mut self.counts);
         rows.truth = truth;
         result
@@ -604,9 +709,6 @@ fn look_at(
                 LedgerError::OutcomeUnknown { .. } => {
                     counts.unknown += 1;
                     is_certainly_not = false;
-                }
-                LedgerError::StoreRegressed { .. } => {
-                    require!(Regressed, false, "{error} though nothing was lost");
                 }
                 _ => {}
             }
