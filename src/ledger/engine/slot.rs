@@ -98,6 +98,8 @@ pub(super) struct Slot {
     /// The store's own time at the latest load, where the clock here was found to be ahead or behind.
     pub(super) store_time: Option<Timestamp>,
     pub(super) off_clock: bool,
+    /// The time it was last decided at, the account's own if that is later: what is due by then has to be loaded.
+    pub(super) decided_at: Timestamp,
     /// With how many others at most it is committed together.
     pub(super) among: usize,
     /// With how many others at most it is loaded together.
@@ -128,6 +130,7 @@ impl Slot {
             has_turn: false,
             store_time: None,
             off_clock: false,
+            decided_at: Timestamp::from_micros(i64::MIN),
             among: usize::MAX,
             loads_among: usize::MAX,
             rejections: 0,

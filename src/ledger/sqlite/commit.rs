@@ -406,7 +406,7 @@ fn put_account(conn: &Connection, set: &Set, now: Timestamp) -> Result<Number, S
                 "UPDATE account SET unit = ?2, format = ?3, commits = ?4, stamp = ?5, seq = ?6, time = ?7, next_release = ?8, \
                  next_due = ?9, open_holds = ?10, posted = ?11, held = ?12, grants = ?13, turn_by = NULL, turn_until = NULL \
                  WHERE id = ?1 AND commits = ?14 AND stamp = ?15 \
-                 AND (turn_until IS NULL OR turn_until <= ?16 OR turn_by = ?17) RETURNING number",
+                 AND (turn_until IS NULL OR turn_until <= ?16 OR turn_until > ?16 + 100000 OR turn_by = ?17) RETURNING number",
             )?;
             let values = params![
                 id,

@@ -80,6 +80,7 @@ impl Core {
             return built;
         };
         let now = slot.store_time.take().filter(|_| slot.off_clock).unwrap_or(now);
+        slot.decided_at = known.state.as_ref().map_or(now, |state| state.time.max(now));
         let held_before = known.state.as_ref().map_or(0, |state| state.held);
         let mut draft = Draft::new(self.stamps.next(), now);
         let mut pending = Vec::new();
