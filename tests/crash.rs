@@ -50,8 +50,10 @@ fn is_child() -> bool {
         threads: 6,
         operations: 1_000_000,
         is_rash: rash == "rash",
+        in_trouble: false,
     };
-    work(Path::new(file), SqliteSettings::new(), &Notes::open(Path::new(notes)), &plan);
+    let ledger = open(Path::new(file), SqliteSettings::new()).unwrap();
+    work(&ledger, &Notes::open(Path::new(notes)), &plan);
     true
 }
 

@@ -237,6 +237,14 @@ fn work_for_a_while(sync: SqliteSync, trouble: bool) {
         threads,
         operations,
         is_rash: false,
+        in_trouble: trouble,
+    };
+    // A sync may fail while it is opened.
+    let opened = || loop {
+        match open(&file(), settings.clone()) {
+            Ok(ledger) => return ledger,
+            Err(error) => assert!(trouble, "{error}"),
+        }
     };
     for part in 0..3 {
         let is_over = AtomicBool::new(false);
@@ -249,11 +257,15 @@ fn work_for_a_while(sync: SqliteSync, trouble: bool) {
             if trouble {
                 scope.spawn(|| fail_syncs(part, &is_over));
             }
-            work(&file(), settings.clone(), &notes, &plan(part, 4, 60));
+            // However it ends, the others end too.
+            let worked = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
+                work(&opened(), &notes, &plan(part, 4, 60));
+            }));
             is_over.store(true, Ordering::Relaxed);
+            worked.unwrap();
         });
     }
-    work(&file(), settings, &notes, &plan(3, 1, if is_long() { 1_500 } else { 100 }));
+    work(&opened(), &notes, &plan(3, 1, if is_long() { 1_500 } else { 100 }));
 }
 
 fn checkpoints(sync: SqliteSync, is_over: &AtomicBool) {
@@ -282,8 +294,7 @@ fn fail_syncs(seed: u64, is_over: &AtomicBool) {
     let (rules, mut dice) = (Rules::here(), Dice(seed));
     while !is_over.load(Ordering::Relaxed) {
         thread::sleep(Duration::from_millis(3 + dice.below(8)));
-        let on = if dice.below(2) == 0 { shim::WAL } else { shim::DATABASE };
-        rules.fail(shim::Call::Sync, EIO, on, 0, 1);
+        rules.fail(shim::Call::Sync, EIO, shim::WAL, 0, 1);
     }
     rules.clear();
 }
@@ -319,7 +330,11 @@ fn what_was_acknowledged_survives_a_loss_of_power() {
     assert!(found.wrong.is_empty(), "{:#?}", found.wrong);
 }
 
-/// Syncs fail now and then, after which the system takes for written what is not.
+/// Syncs of the log fail now and then, after which the system takes for written what is not.
+///
+/// Those of the database itself do not fail here: SQLite does not survive that. A checkpoint that could not go to the end of the log, since
+/// somebody was reading, counts as done without a sync; if a sync of a later one fails, no checkpoint writes those pages
+/// again before the log is started anew.
 #[test]
 fn syncs_that_fail_lose_nothing_that_was_acknowledged() {
     let test = "syncs_that_fail_lose_nothing_that_was_acknowledged";
