@@ -23,7 +23,7 @@ fn allowed(part: &str) -> Vec<&'static str> {
         "ledger" => contract_and(&["error"]),
         "audit" => contract_and(&["error"]),
         "ledger::rules" => vec!["error", "ledger::request"],
-        "ledger::store" => contract_and(&["error", "ledger::rules", "record"]),
+        "ledger::store" => contract_and(&["audit", "error", "ledger::rules", "record"]),
         "store" => vec!["ledger::store", "record"],
         "record" => vec![],
         "ledger::memory" => contract_and(&["error", "ledger::rules"]),

@@ -80,6 +80,7 @@ impl Core {
             return built;
         };
         let now = slot.store_time.take().filter(|_| slot.off_clock).unwrap_or(now);
+        slot.decided_at = known.state.as_ref().map_or(now, |state| state.time.max(now));
         let held_before = known.state.as_ref().map_or(0, |state| state.held);
         let mut draft = Draft::new(self.stamps.next(), now);
         let mut pending = Vec::new();
@@ -88,6 +89,8 @@ impl Core {
         } else {
             self.decide_all(slot, &mut known, &mut draft, &mut pending, &mut built, now);
         }
+        // Nobody else is to wait for a turn that is not needed.
+        draft.fence |= std::mem::take(&mut slot.has_turn);
         if draft.is_empty() {
             // What was decided on nothing but the loaded state can be answered.
             built.answers.extend(pending.into_iter().map(|pending| (pending.waiting, pending.answer)));
@@ -138,6 +141,10 @@ impl Core {
                 break;
             }
             let Some(waiting) = next.pop_front().or_else(|| slot.queue.pop_front()) else { break };
+            if waiting.command.deadline <= built.tick {
+                built.answers.push((waiting, Err(unavailable("it waited longer than allowed"))));
+                continue;
+            }
             if blocked
                 || slot.is_behind(&waiting)
                 || (waiting.command.work.is_read() && !slot.parked.is_empty())
@@ -225,7 +232,7 @@ impl Core {
     pub(crate) fn committed(&mut self, tick: u64, took: Duration, outcomes: Vec<Outcome>) {
         let ids = std::mem::take(&mut self.committing);
         let among = ids.len();
-        let some_applied = outcomes.iter().any(|outcome| *outcome == Outcome::Applied);
+        let some_applied = outcomes.contains(&Outcome::Applied);
         let mut outcomes = outcomes.into_iter();
         let (mut commands, mut held) = (0_usize, Vec::new());
         for id in ids {

@@ -113,6 +113,7 @@ impl Core {
             return;
         }
         slot.seen = found;
+        slot.has_turn = ask.turn.is_some() && found.is_some();
         slot.store_time = Some(snapshot.now);
         let mut applied = Vec::new();
         if let Some(lost) = slot.lost.take() {
@@ -149,7 +150,8 @@ fn is_applied(lost: &Flight, snapshot: &Snapshot) -> bool {
 
 /// What has to be loaded for what waits.
 fn ask(id: &AccountId, slot: &mut Slot, now: Timestamp) -> Ask {
-    let mut ask = Ask::new(id.clone(), now, DUE_BATCH);
+    // Where the clock went back, or is behind the store's, the account is at a later time.
+    let mut ask = Ask::new(id.clone(), now.max(slot.decided_at), DUE_BATCH);
     if let Some(lost) = &slot.lost {
         ask.holds.extend(lost.new_holds.iter().cloned());
         ask.entries.extend(lost.new_entries.iter().cloned());

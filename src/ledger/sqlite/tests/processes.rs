@@ -5,6 +5,8 @@ use std::process::{Child, Command, Stdio};
 use std::time::Instant;
 
 use super::*;
+use crate::ledger::sqlite::open::LONGEST_LOG;
+use crate::ledger::sqlite::turnstile::Turnstile;
 
 /// Names the file and the account that a child of a test writes to.
 const FILE: &str = "BILLING_GUARD_WRITE_TO";
@@ -100,8 +102,8 @@ fn a_process_that_dies_or_stands_still_keeps_nobody_out_for_long() {
         // It has both locks, and stands still.
         let store = SqliteStore::open(file).unwrap();
         let writer = store.writer();
-        let turnstile = super::super::Turnstile::beside(Path::new(&std::env::var_os(FILE).unwrap()));
-        let pass = turnstile.enter(Instant::now() + Duration::from_secs(1));
+        let turnstile = Turnstile::beside(Path::new(&std::env::var_os(FILE).unwrap()));
+        let pass = turnstile.enter(Instant::now());
         if std::env::var(ACCOUNT).unwrap() == "both" {
             writer.conn.execute_batch("BEGIN IMMEDIATE").unwrap();
         }
@@ -171,10 +173,60 @@ fn the_log_stays_short_although_somebody_always_reads() {
         std::fs::metadata(&log).unwrap().len()
     };
     let mut number = 0;
-    while round(number) <= super::super::LONGEST_LOG {
+    while round(number) <= LONGEST_LOG {
         number += 1;
         assert!(number < 500);
     }
     reader.execute_batch("ROLLBACK").unwrap();
-    assert!(round(number + 1) < super::super::LONGEST_LOG / 2);
+    assert!(round(number + 1) < LONGEST_LOG / 2);
+}
+
+/// What no more can be written to, since its file is as long as it may become: the system's limit for a process.
+#[cfg(unix)]
+#[test]
+fn a_commit_that_fails_while_it_is_written_is_unknown_and_never_half_there() {
+    let test = "a_commit_that_fails_while_it_is_written_is_unknown_and_never_half_there";
+    if let Some(file) = std::env::var_os(FILE) {
+        let store = SqliteStore::open(file).unwrap();
+        let mut applied = 0;
+        let outcome = loop {
+            let mut accounts =
+                [format!("a-{applied}"), format!("b-{applied}")].map(|name| Account::new(&name));
+            let sets = accounts.each_mut().map(|account| account.top_up("payment", 1, store.now()));
+            let outcomes = store.commit(&sets);
+            assert_eq!(outcomes[0], outcomes[1]);
+            if outcomes[0] != Outcome::Applied {
+                // What it is not: certain. And what is read is what was applied.
+                assert_eq!(load(&store, &ask(&format!("a-{applied}"))).account, None);
+                break outcomes[0].clone();
+            }
+            applied += 1;
+        };
+        println!("\n{applied} applied, then {outcome:?}");
+        // It is not closed, as if it had been killed.
+        std::process::exit(0);
+    }
+    let folder = Folder::new();
+    let file = folder.file("a.db");
+    drop(SqliteStore::open(&file).unwrap());
+    // In units of 512 or 1,024 bytes; the signal that comes with it would end the process.
+    let limited = Command::new("sh")
+        .args(["-c", "trap '' XFSZ; ulimit -f 400; exec \"$0\" \"$1\" --nocapture"])
+        .arg(std::env::current_exe().unwrap())
+        .arg(test)
+        .env(FILE, &file)
+        .output()
+        .unwrap();
+    let said = String::from_utf8_lossy(&limited.stdout).into_owned();
+    let line =
+        said.lines().find(|line| line.contains(" applied, then ")).unwrap_or_else(|| panic!("{limited:?}"));
+    let (applied, outcome) = line.split_once(" applied, then ").unwrap();
+    assert!(outcome.starts_with("Unknown(") && outcome.contains("I/O"), "{line}");
+    // Found again: what was answered, and both accounts of a commit or none.
+    let applied: usize = applied.parse().unwrap();
+    let found = SqliteStore::open(&file).unwrap().accounts(None, 10_000).unwrap().len();
+    assert!(
+        applied > 5 && found % 2 == 0 && (applied..=applied + 1).contains(&(found / 2)),
+        "{line}, {found} found"
+    );
 }
