@@ -109,23 +109,24 @@ fn a_file_that_is_not_as_it_was_is_refused_by_name_and_taken_again_once_it_is() 
     }
     drop(ledger);
     let good = std::fs::read(&file).unwrap();
+    type Spoil = Box<dyn Fn(&Path)>;
+    type Check = fn(&SqliteError) -> bool;
     let sql = |statement: &'static str| {
         let spoil = move |file: &Path| {
             let conn = Connection::open(file).unwrap();
             conn.execute_batch("PRAGMA journal_mode = DELETE").unwrap();
             conn.execute_batch(statement).unwrap();
         };
-        Box::new(spoil) as Box<dyn Fn(&Path)>
+        Box::new(spoil) as Spoil
     };
     let bytes = |content: fn(&[u8]) -> Vec<u8>| {
         let spoil = move |file: &Path| {
             let content = content(&std::fs::read(file).unwrap());
             std::fs::write(file, content).unwrap();
         };
-        Box::new(spoil) as Box<dyn Fn(&Path)>
+        Box::new(spoil) as Spoil
     };
-    type Check = fn(&SqliteError) -> bool;
-    let cases: [(&str, Box<dyn Fn(&Path)>, Check); 6] = [
+    let cases: [(&str, Spoil, Check); 6] = [
         ("another program's", sql("PRAGMA application_id = 42"), |error| {
             matches!(error, SqliteError::OtherDatabase { application_id: 42, .. })
         }),
