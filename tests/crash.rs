@@ -6,6 +6,7 @@
 
 #![cfg(unix)]
 
+#[allow(dead_code, reason = "faults need more of it")]
 #[path = "crash/books.rs"]
 mod books;
 #[path = "crash/folder.rs"]
@@ -50,8 +51,10 @@ fn is_child() -> bool {
         threads: 6,
         operations: 1_000_000,
         is_rash: rash == "rash",
+        in_trouble: false,
     };
-    work(Path::new(file), SqliteSettings::new(), &Notes::open(Path::new(notes)), &plan);
+    let ledger = open(Path::new(file), SqliteSettings::new()).unwrap();
+    work(&ledger, &Notes::open(Path::new(notes)), &plan);
     true
 }
 
@@ -98,7 +101,7 @@ impl Life {
     /// One or two processes write, and are killed at some moment between their first instruction and 150 ms later.
     fn round(&mut self, round: u64) -> Result<u64, String> {
         let seed = mix(self.seed ^ (round << 20));
-        let count = if seed % 4 == 0 { 2 } else { 1 };
+        let count = if seed.is_multiple_of(4) { 2 } else { 1 };
         let names: Vec<String> = (0..count).map(|number| format!("r{round}p{number}")).collect();
         let notes = |name: &String| self.folder.file(name);
         let children: Vec<Child> = names
@@ -107,7 +110,7 @@ impl Life {
             .collect();
         for (child, number) in children.into_iter().zip(0..) {
             // Seldom so soon that it has hardly opened the file.
-            let most = if mix(seed + 2 + number) % 8 == 0 { 20_000 } else { 130_000 };
+            let most = if mix(seed + 2 + number).is_multiple_of(8) { 20_000 } else { 130_000 };
             thread::sleep(Duration::from_micros(mix(seed + 9 + number) % most));
             kill(child)?;
         }

@@ -54,6 +54,11 @@ impl Expected {
         self.asked.iter().filter(is_open).cloned().collect()
     }
 
+    /// A refusal that no longer stands: the same was asked again, and applied.
+    pub(crate) fn forget_refusal(&mut self, operation: &Operation) {
+        self.refused.remove(operation);
+    }
+
     /// What was answered, of those whose key begins with this.
     pub(crate) fn of(&self, name: &str) -> Vec<(Operation, Answer)> {
         let named = self.acknowledged.iter().filter(|(operation, _)| operation.key.starts_with(name));

@@ -12,7 +12,7 @@ use std::thread;
 
 use billing_guard::{
     AccountId, Amount, Applied, Entry, HoldRequest, HoldState, IdempotencyKey, Ledger, LedgerError,
-    LedgerExt, SqliteSettings, SqliteStore, StoreLedger, Unit, wait,
+    LedgerExt, SqliteStore, StoreLedger, Unit, wait,
 };
 
 /// So many accounts are used, the first of them by half of all operations.
@@ -79,6 +79,8 @@ pub(crate) struct Plan {
     pub(crate) operations: u64,
     /// It acknowledges before it has the answer, as no ledger may: for seeing that this is noticed.
     pub(crate) is_rash: bool,
+    /// Its store fails now and then.
+    pub(crate) in_trouble: bool,
 }
 
 pub(crate) fn unit() -> Unit {
@@ -201,12 +203,10 @@ impl FromStr for Note {
     }
 }
 
-/// Opens the file and works on it. Threads that work on the same accounts share commits.
-pub(crate) fn work(file: &Path, settings: SqliteSettings, notes: &Notes, plan: &Plan) {
-    let ledger = StoreLedger::new(SqliteStore::open_with(file, settings).unwrap());
+/// Works on a ledger with several threads, which share commits.
+pub(crate) fn work(ledger: &SqliteLedger, notes: &Notes, plan: &Plan) {
     thread::scope(|scope| {
         for number in 0..plan.threads {
-            let ledger = &ledger;
             scope.spawn(move || Worker { ledger, notes, plan, thread: number, done: 0 }.run());
         }
     });
@@ -266,10 +266,16 @@ impl Worker<'_> {
                 }
                 true
             }
+            // The one is proved, the other as certain: not applied, now or later.
             Err(LedgerError::Insufficient(_)) => {
                 self.notes.put(&Note::Refused(operation.clone()));
                 false
             }
+            Err(LedgerError::Unavailable { .. }) if self.plan.in_trouble => {
+                self.notes.put(&Note::Refused(operation.clone()));
+                false
+            }
+            Err(LedgerError::OutcomeUnknown { .. }) if self.plan.in_trouble => false,
             Err(other) => panic!("{operation:?}: {other:?}"),
         }
     }

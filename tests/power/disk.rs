@@ -96,6 +96,11 @@ impl Dice {
         super::work::mix(self.0) % end
     }
 
+    /// 0 to `most`.
+    fn up_to(&mut self, most: usize) -> usize {
+        usize::try_from(self.below(most as u64 + 1)).unwrap()
+    }
+
     fn is(&mut self, percent: u64) -> bool {
         self.below(100) < percent
     }
@@ -130,7 +135,7 @@ fn write(file: &mut Vec<u8>, at: usize, data: &[u8], dice: Option<&mut Dice>) {
         file.resize(at + data.len(), 0);
     }
     if let Some(dice) = dice.filter(|_| at > old) {
-        file[old..at].iter_mut().for_each(|byte| *byte = dice.below(256) as u8);
+        file[old..at].iter_mut().for_each(|byte| *byte = u8::try_from(dice.below(256)).unwrap());
     }
     file[at..at + data.len()].copy_from_slice(data);
 }
@@ -179,7 +184,7 @@ impl Inode {
     fn after_loss(&self, dice: &mut Dice) -> Vec<u8> {
         let mut file = self.durable.clone();
         let piece = if dice.is(50) { PAGE } else { 512 };
-        let percent = [0, 10, 50, 90, 100][dice.below(5) as usize];
+        let percent = [0, 10, 50, 90, 100][dice.up_to(4)];
         let leaves_garbage = dice.is(25);
         for change in &self.pending {
             match change {
@@ -203,7 +208,7 @@ impl Inode {
         }
         if dice.is(25) && self.cache.len() > file.len() {
             // Longer already, and not written yet.
-            let length = file.len() + dice.below((self.cache.len() - file.len()) as u64 + 1) as usize;
+            let length = file.len() + dice.up_to(self.cache.len() - file.len());
             write(&mut file, length, &[], leaves_garbage.then_some(dice));
         }
         file
@@ -261,7 +266,7 @@ impl Disk {
         for (name, _, suffix) in Name::ALL {
             let changes = self.pending.get(&name).map_or(&[][..], Vec::as_slice);
             // Of these, the first ones.
-            let count = self.dice.below(changes.len() as u64 + 1) as usize;
+            let count = self.dice.up_to(changes.len());
             let inode = match changes[..count].last() {
                 Some(inode) => *inode,
                 None => self.durable.get(&name).copied(),

@@ -66,6 +66,8 @@ static volatile struct rules *rules;
 static unsigned char name_of[MOST_FILES];
 static uint32_t inode_of[MOST_FILES];
 static uint32_t inode_named[NAMES], inodes;
+/* Linux tells of a failed sync on each descriptor that was open then, once. By name, since a file and its name live together. */
+static uint32_t failures[NAMES], told[MOST_FILES];
 
 static void put(uint32_t kind, uint32_t inode, uint64_t at, const void *data, size_t length) {
     if (log_fd < 0)
@@ -164,6 +166,7 @@ static int do_open(const char *path, int flags, mode_t mode) {
             put('T', inode_named[name], 0, 0, 0);
         name_of[fd] = (unsigned char)name;
         inode_of[fd] = inode_named[name];
+        told[fd] = failures[name];
     }
     pthread_mutex_unlock(&lock);
     errno = kept;
@@ -309,6 +312,13 @@ static int do_sync(int fd, long call) {
     int done = error ? -1 : log_fd >= 0 ? 0 : (int)syscall(call, fd);
     int kept = error ? error : errno;
     put(name == FOLDER ? 'D' : done ? 'F' : 'S', inode_of[fd], 0, 0, 0);
+    if (error) {
+        failures[name]++;
+    } else if (told[fd] != failures[name]) {
+        done = -1;
+        kept = EIO;
+    }
+    told[fd] = failures[name];
     pthread_mutex_unlock(&lock);
     errno = kept;
     return done;
