@@ -211,6 +211,7 @@ fn size(limit: u32) -> usize {
     usize::try_from(limit).unwrap_or(usize::MAX)
 }
 
+#[cfg(feature = "conformance")]
 fn main() {
     use billing_guard::{StoreLedger, conformance};
     conformance::run(&|clock| Arc::new(StoreLedger::new(CustomStore::new(clock))));
