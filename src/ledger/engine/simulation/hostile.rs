@@ -125,7 +125,7 @@ impl Rows {
             Some(Outcome::Conflict(self.version()))
         } else if let Some(turn) = self.turn.filter(|turn| guards.turn && turn.excludes(set.engine, now)) {
             Some(Outcome::TurnTaken(turn.until))
-        } else if guards.window && (now < set.from || set.until <= now) {
+        } else if guards.window && !set.is_timely(now) {
             Some(Outcome::OutOfWindow(now))
         } else if key_taken() {
             Some(Outcome::KeyTaken)

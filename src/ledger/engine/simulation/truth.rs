@@ -151,7 +151,7 @@ impl Truth {
         }
         require!(
             Window,
-            !self.windows || (set.from <= now && now < set.until),
+            !self.windows || set.is_timely(now),
             "decided from {} until {}, landed at {now}",
             set.from,
             set.until

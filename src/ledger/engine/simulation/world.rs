@@ -4,138 +4,38 @@ use std::fmt::Debug;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use crate::account::Novelty;
 use crate::clock::Timestamp;
-use crate::entry::Operation;
 use crate::error::LedgerError;
-use crate::id::{AccountId, IdempotencyKey};
+use crate::id::AccountId;
 use crate::ledger::engine::command::{Answer, Command, Work};
-use crate::ledger::engine::core::{Core, CoreLimits, Guards};
-use crate::ledger::engine::simulation::hostile::{HostileStore, Rows, StoreGuards};
+use crate::ledger::engine::core::{Core, CoreLimits};
+use crate::ledger::engine::simulation::answers::{Asked, look_at};
+use crate::ledger::engine::simulation::hostile::{HostileStore, Rows};
+use crate::ledger::engine::simulation::plan::{Counts, Plan};
 use crate::ledger::engine::simulation::random::Random;
 use crate::ledger::engine::simulation::requests::{Asker, unit};
 use crate::ledger::engine::simulation::truth::{Violation, require};
-use crate::ledger::reply::Found;
 use crate::ledger::request::{PostKind, PostRequest};
 use crate::ledger::store::StoreError;
 use crate::ledger::store::asks::{Ask, Snapshot};
 use crate::ledger::store::records::Stamps;
 use crate::ledger::store::sets::{Outcome, Set};
 
-/// How long until what an engine sends is at the store, and the answer at the engine, in microseconds: the first is far away.
-const DISTANCES: [u64; 3] = [25_000, 400, 400];
-/// So long at most waits a command while other engines leave the account no rest, in microseconds.
-const LONGEST_WAIT: u64 = 2_000_000;
 const START: Timestamp = Timestamp::from_micros(1_767_225_600_000_000);
 /// So many steps without hostilities answer everything.
 const QUIET_STEPS: u64 = 30_000;
-
-/// How a run is made.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Plan {
-    pub(crate) seed: u64,
-    /// How many commands.
-    pub(crate) commands: u64,
-    pub(crate) store: StoreGuards,
-    pub(crate) engine: Guards,
-    /// How many accounts and engines; from the seed if not said.
-    pub(crate) accounts: Option<u64>,
-    pub(crate) engines: Option<u64>,
-    /// Say every step.
-    pub(crate) told: bool,
-}
-
-impl Plan {
-    pub(crate) const fn new(seed: u64) -> Self {
-        Self {
-            seed,
-            commands: 1_000,
-            store: StoreGuards::ALL,
-            engine: Guards::ALL,
-            accounts: None,
-            engines: None,
-            told: false,
-        }
-    }
-}
-
-/// What happened in a run, so that one can see that everything did.
-#[derive(Clone, Copy, Debug, Default)]
-pub(crate) struct Counts {
-    pub(crate) commands: u64,
-    pub(crate) steps: u64,
-    pub(crate) changes: u64,
-    pub(crate) replays: u64,
-    pub(crate) refusals: u64,
-    pub(crate) reads: u64,
-    pub(crate) absences: u64,
-    pub(crate) unknown: u64,
-    pub(crate) unavailable: u64,
-    pub(crate) sets: u64,
-    pub(crate) conflicts: u64,
-    pub(crate) keys_taken: u64,
-    pub(crate) out_of_window: u64,
-    pub(crate) turns_taken: u64,
-    pub(crate) lost: u64,
-    pub(crate) landed_late: u64,
-    pub(crate) killed: u64,
-}
-
-impl Counts {
-    pub(crate) fn each(&mut self) -> [(&'static str, &mut u64); 17] {
-        [
-            ("commands", &mut self.commands),
-            ("steps", &mut self.steps),
-            ("changes", &mut self.changes),
-            ("replays", &mut self.replays),
-            ("refusals", &mut self.refusals),
-            ("reads", &mut self.reads),
-            ("absences", &mut self.absences),
-            ("unknown", &mut self.unknown),
-            ("unavailable", &mut self.unavailable),
-            ("sets", &mut self.sets),
-            ("conflicts", &mut self.conflicts),
-            ("keys taken", &mut self.keys_taken),
-            ("out of window", &mut self.out_of_window),
-            ("turns taken", &mut self.turns_taken),
-            ("lost", &mut self.lost),
-            ("landed late", &mut self.landed_late),
-            ("killed", &mut self.killed),
-        ]
-    }
-
-    pub(crate) fn add(&mut self, mut other: Self) {
-        for ((_, sum), (_, more)) in self.each().into_iter().zip(other.each()) {
-            *sum += *more;
-        }
-    }
-}
-
-/// A command that was submitted and is not answered.
-#[derive(Debug)]
-struct Asked {
-    engine: usize,
-    account: usize,
-    /// Its key, if it makes something under it.
-    makes: Option<(Operation, IdempotencyKey)>,
-    about: Option<(Operation, IdempotencyKey)>,
-    is_find: bool,
-    at: u64,
-    /// What had been told of its account.
-    floor: u64,
-}
 
 type Inbox = Arc<Mutex<Vec<(usize, Result<Answer, LedgerError>)>>>;
 
 /// A commit on its way.
 #[derive(Debug)]
-enum Commit {
+pub(super) enum Commit {
     Sent(Vec<Set>),
     Done(Vec<Outcome>),
 }
 
 #[derive(Debug)]
-enum Load {
+pub(super) enum Load {
     Sent(Vec<Ask>),
     Done(Result<Vec<Snapshot>, StoreError>),
 }
@@ -143,8 +43,8 @@ enum Load {
 #[derive(Debug)]
 pub(super) struct Engine {
     pub(super) core: Core,
-    commit: Option<Commit>,
-    load: Option<Load>,
+    pub(super) commit: Option<Commit>,
+    pub(super) load: Option<Load>,
     /// How far its idea of the store's clock is off, in microseconds.
     skew: i64,
 }
@@ -541,72 +441,6 @@ impl World {
         Ok(())
     }
 
-    /// A far engine and two near ones work on one account without a pause. Whoever asks is answered before long.
-    pub(crate) fn contend(plan: Plan) -> Result<(), Violation> {
-        let mut world = Self::new(Plan { accounts: Some(1), engines: Some(3), ..plan });
-        world.hostile = false;
-        // When each engine's commit and load will have gone on.
-        let mut due = [[0; 2]; 3];
-        // What is not answered, and since when it waits.
-        let mut waiting: [Vec<(usize, u64)>; 3] = Default::default();
-        while world.tick < 3 * LONGEST_WAIT {
-            for (engine, due) in due.iter_mut().enumerate() {
-                waiting[engine].retain(|(id, _)| !world.is_answered(*id));
-                if waiting[engine].len() <= engine {
-                    let id = world.top_up(engine)?;
-                    waiting[engine].push((id, world.tick));
-                }
-                if due[0] <= world.tick {
-                    world.go_on_committing(engine)?;
-                    due[0] = world.tick
-                        + if world.engines[engine].commit.is_some() { DISTANCES[engine] } else { 0 };
-                }
-                if due[1] <= world.tick {
-                    world.go_on_loading(engine)?;
-                    due[1] =
-                        world.tick + if world.engines[engine].load.is_some() { DISTANCES[engine] } else { 0 };
-                }
-            }
-            let oldest = waiting.iter().flatten().map(|(_, since)| *since).min().unwrap_or(world.tick);
-            let waited = world.tick - oldest;
-            require!(Starved, waited <= LONGEST_WAIT, "a command waits for {waited} us");
-            let micros = 100 + world.random.below(300);
-            world.pass(micros);
-        }
-        world.settle()?;
-        world.look_at_the_end()
-    }
-
-    /// The store loses its latest changes, which is against its promises: every engine that knew of them says so, once.
-    pub(crate) fn regress(plan: Plan) -> Result<(), Violation> {
-        let mut world = Self::new(Plan { accounts: Some(1), ..plan });
-        world.hostile = false;
-        for _ in 0..world.random.below(40) {
-            let engine = world.random.index(world.engines.len());
-            world.ask(engine)?;
-        }
-        world.settle()?;
-        let before = world.store.accounts.clone();
-        for engine in 0..world.engines.len() {
-            world.top_up(engine)?;
-            world.settle()?;
-        }
-        world.store.accounts = before;
-        for engine in 0..world.engines.len() {
-            world.ask(engine)?;
-        }
-        world.settle()?;
-        let (said, engines) = (world.regressed, world.engines.len());
-        require!(Regressed, said == engines, "{said} of {engines} engines say that the store lost something");
-        for _ in 0..40 {
-            let engine = world.random.index(world.engines.len());
-            world.ask(engine)?;
-        }
-        world.settle()?;
-        require!(Regressed, world.regressed == said, "what was lost is said again");
-        world.look_at_the_end()
-    }
-
     /// Looks at what was answered.
     fn take_answers(&mut self) -> Result<(), Violation> {
         let answers = std::mem::take(&mut *self.inbox.lock().unwrap());
@@ -616,12 +450,12 @@ impl World {
             // Nobody waits for the answers of an engine that is gone.
             let Some(asked) = self.asked[id].take() else { continue };
             self.ended(&asked);
-            self.look_at(&asked, answer)?;
+            self.look_at(&asked, &answer)?;
         }
         Ok(())
     }
 
-    fn look_at(&mut self, asked: &Asked, answer: Result<Answer, LedgerError>) -> Result<(), Violation> {
+    fn look_at(&mut self, asked: &Asked, answer: &Result<Answer, LedgerError>) -> Result<(), Violation> {
         let (step, rows) = (self.step, &mut self.store.accounts[asked.account]);
         let mut truth = std::mem::take(&mut rows.truth);
         self.regressed += usize::from(matches!(answer, Err(LedgerError::StoreRegressed { .. })));
@@ -629,97 +463,4 @@ impl World {
         rows.truth = truth;
         result
     }
-}
-
-fn look_at(
-    truth: &mut crate::ledger::engine::simulation::truth::Truth,
-    rows: &Rows,
-    asked: &Asked,
-    answer: Result<Answer, LedgerError>,
-    step: u64,
-    counts: &mut Counts,
-) -> Result<(), Violation> {
-    let seq = rows.seq();
-    let made = asked.about.as_ref().and_then(|name| truth.fates.get(name)).and_then(|fate| fate.made);
-    let made_before = made.is_some_and(|made| made <= asked.at);
-    let mut applied = |at: u64, novelty: Novelty| {
-        if novelty == Novelty::Fresh {
-            counts.changes += 1;
-            return truth.told(seq, at, asked.floor);
-        }
-        counts.replays += 1;
-        if let Some(name) = &asked.makes {
-            let fate = &truth.fates[name];
-            require!(FreshOnce, fate.submitted > 1, "{name:?} was used once and answered as a replay");
-        }
-        truth.seen(seq, at, asked.floor)
-    };
-    let mut is_certainly_not = false;
-    match &answer {
-        Ok(Answer::Hold(hold)) => {
-            applied(hold.seq, hold.novelty)?;
-            let stored = rows.holds.get(&hold.value.key).map(|record| record.hold.rev);
-            require!(Early, stored >= Some(hold.value.rev), "{:?} was told, there is {stored:?}", hold.value);
-        }
-        Ok(Answer::Captured(captured)) => applied(captured.seq, captured.novelty)?,
-        Ok(Answer::Entry(entry)) => {
-            applied(entry.seq, entry.novelty)?;
-            let stored = rows.entries.get(&entry.value.seq).map(|record| &record.entry);
-            let is_it = stored.is_some_and(|stored| {
-                stored.key == entry.value.key && stored.posted_after == entry.value.posted_after
-            });
-            require!(Early, is_it, "{:?} was told, there is {stored:?}", entry.value);
-        }
-        Ok(Answer::Found(Found::NotApplied)) => {
-            counts.absences += 1;
-            let name = asked.about.as_ref().unwrap();
-            require!(Untrue, !made_before, "{name:?} is not applied, and was at {made:?}");
-            let fate = truth.fates.entry(name.clone()).or_default();
-            // Whatever was asked of any engine before was answered before, or died with it.
-            if fate.running == 0 && fate.touched < asked.at && fate.made.is_none() {
-                fate.absent = true;
-            }
-        }
-        Ok(Answer::Found(_)) => {
-            require!(Early, made.is_some(), "{:?} was found, and is not there", asked.about);
-        }
-        Ok(Answer::Account(state, now)) => {
-            counts.reads += 1;
-            if let Some(state) = state {
-                let next = state.next_due.min(state.grants.next_turn());
-                require!(Overdue, next > state.time, "at {now} something is due since {next}");
-                truth.seen(seq, state.seq, asked.floor)?;
-                truth.was_true(rows, (state.seq, state.posted, state.held), asked.at, step)?;
-            } else {
-                truth.was_true(rows, (0, 0, 0), asked.at, step)?;
-            }
-        }
-        Ok(Answer::Swept { .. }) => {}
-        Err(error) => {
-            is_certainly_not = true;
-            match error {
-                LedgerError::Insufficient(short) => {
-                    counts.refusals += 1;
-                    truth.refused(rows, short, asked.at, step)?;
-                }
-                LedgerError::UnknownHold => {
-                    require!(Untrue, !made_before, "{:?} was made at {made:?}", asked.about);
-                }
-                LedgerError::Unavailable { .. } => counts.unavailable += 1,
-                LedgerError::OutcomeUnknown { .. } => {
-                    counts.unknown += 1;
-                    is_certainly_not = false;
-                }
-                _ => {}
-            }
-        }
-    }
-    if let Some(name) = asked.makes.as_ref().filter(|_| is_certainly_not && !asked.is_find) {
-        let fate = truth.fates.get_mut(name).unwrap();
-        if fate.submitted == 1 {
-            require!(Absent, fate.made.is_none(), "{name:?} was applied and answered {answer:?}");
-            fate.absent = true;
-        }
-    }
-    Ok(())
 }
