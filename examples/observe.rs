@@ -57,7 +57,7 @@ impl Observer for ToTracing {
     fn observe(&self, event: &Event) {
         match event {
             Event::Committed { accounts, commands, took, .. } => {
-                debug!(accounts, commands, ?took, "committed")
+                debug!(accounts, commands, ?took, "committed");
             }
             Event::Loaded { accounts, took } => debug!(accounts, ?took, "loaded"),
             Event::Answered { account, operation, outcome, waited, .. } => {
@@ -65,7 +65,7 @@ impl Observer for ToTracing {
             }
             Event::Conflict { account } => debug!(%account, "another process was first"),
             Event::Rejected { account, detail } => {
-                warn!(%account, detail, "the store does not take this account")
+                warn!(%account, detail, "the store does not take this account");
             }
             Event::Unknown { account, detail } => warn!(%account, detail, "outcome unknown, finding out"),
             Event::Regressed { account, known, found } => {
