@@ -93,6 +93,10 @@ impl Rows {
         self.account.as_ref().map(AccountRecord::version)
     }
 
+    pub(super) fn has_turn(&self, now: Timestamp) -> bool {
+        self.turn.is_some_and(|turn| turn.until > now)
+    }
+
     fn load(&mut self, ask: &Ask, now: Timestamp) -> Snapshot {
         if let Some(turn) = ask.turn.filter(|_| self.account.is_some()) {
             self.turn = TurnRecord::taken(self.turn, turn, now);

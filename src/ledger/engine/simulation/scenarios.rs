@@ -1,8 +1,11 @@
 //! Runs that are about one thing.
 
+use crate::clock::Timestamp;
 use crate::ledger::engine::simulation::plan::{Counts, Plan};
 use crate::ledger::engine::simulation::truth::{Violation, require};
 use crate::ledger::engine::simulation::world::World;
+use crate::ledger::store::asks::{Ask, Turn};
+use crate::ledger::store::records::Stamp;
 
 /// How long until what an engine sends is at the store, and the answer at the engine, in microseconds: the first is far away.
 const DISTANCES: [u64; 3] = [25_000, 400, 400];
@@ -10,7 +13,7 @@ const DISTANCES: [u64; 3] = [25_000, 400, 400];
 const LONGEST_WAIT: u64 = 2_000_000;
 
 impl World {
-    /// A far engine and two near ones work on one account without a pause. Whoever asks is answered before long.
+    /// A far engine and two near ones work on one account without a pause, and the store's clock is set back. Whoever asks is answered before long.
     pub(crate) fn contend(plan: Plan) -> Result<Counts, Violation> {
         let mut world = Self::new(Plan { accounts: Some(1), engines: Some(3), ..plan });
         world.hostile = false;
@@ -18,7 +21,18 @@ impl World {
         let mut due = [[0; 2]; 3];
         // What is not answered, and since when it waits.
         let mut waiting: [Vec<(usize, u64)>; 3] = Default::default();
+        let mut is_set_back = false;
         while world.tick < 3 * LONGEST_WAIT {
+            // Once, an engine takes the account's turn and is gone, and the store's clock is set back by an hour.
+            if !is_set_back && world.tick > LONGEST_WAIT && !world.store.accounts[0].has_turn(world.store.now)
+            {
+                let account = world.store.accounts[0].id.clone();
+                let turn = Turn { by: Stamp::from_bytes([7; 16]), lasting: Turn::LONGEST };
+                let ask = Ask { turn: Some(turn), ..Ask::new(account, world.store.now, 1) };
+                world.store.load(&[ask]);
+                world.store.now = Timestamp::from_micros(world.store.now.as_micros() - 3_600_000_000);
+                is_set_back = true;
+            }
             for (engine, due) in due.iter_mut().enumerate() {
                 waiting[engine].retain(|(id, _)| !world.is_answered(*id));
                 if waiting[engine].len() <= engine {
@@ -42,6 +56,7 @@ impl World {
             let micros = 100 + world.random.below(300);
             world.pass(micros);
         }
+        assert!(is_set_back);
         world.settle()?;
         world.look_at_the_end()?;
         Ok(world.counts)
