@@ -7,29 +7,31 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::OnceLock;
 
-use super::folder::Folder;
-
-/// Compiles it, once. `None`, said aloud, where that cannot be done; with `CI=true` that is a failure.
+/// Compiles it, once. `None` where that cannot be done.
 fn compiled() -> Option<&'static Path> {
-    static COMPILED: OnceLock<Option<(Folder, PathBuf)>> = OnceLock::new();
-    let compiled = COMPILED.get_or_init(|| {
-        let folder = Folder::new();
-        let library = folder.file("shim.so");
+    static COMPILED: OnceLock<Option<PathBuf>> = OnceLock::new();
+    let compile = || {
         let source = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/power/shim.c");
-        let wanted = cfg!(all(target_os = "linux", target_pointer_width = "64", not(target_env = "musl")));
-        let works = wanted
-            && Command::new("cc")
-                .args(["-O2", "-Wall", "-Werror", "-shared", "-fPIC", "-pthread", source, "-o"])
-                .arg(&library)
-                .status()
-                .is_ok_and(|status| status.success());
-        works.then_some((folder, library))
-    });
-    compiled.as_ref().map(|(_, library)| library.as_path())
+        let library = Path::new(env!("CARGO_TARGET_TMPDIR")).join("shim.so");
+        // Under a name of its own until it is whole: another test may be using the one that is there.
+        let made = library.with_extension(std::process::id().to_string());
+        let compiler = Command::new("cc")
+            .args(["-O2", "-Wall", "-Werror", "-shared", "-fPIC", "-pthread", source, "-o"])
+            .arg(&made)
+            .status();
+        if !compiler.is_ok_and(|status| status.success()) {
+            return None;
+        }
+        std::fs::rename(made, &library).unwrap();
+        Some(library)
+    };
+    let works = cfg!(all(target_os = "linux", target_pointer_width = "64", not(target_env = "musl")));
+    COMPILED.get_or_init(|| if works { compile() } else { None }).as_deref()
 }
 
 /// This test again, as a process of its own under the shim.
 pub(crate) fn under_shim(test: &str, file: &Path) -> Option<Command> {
+    // Said aloud; with `CI=true` it is a failure.
     let Some(library) = compiled() else {
         let is_ci = std::env::var("CI").is_ok_and(|value| value == "true");
         assert!(!is_ci, "{test} needs a C compiler named cc, on 64-bit Linux with glibc");
