@@ -6,6 +6,8 @@ pub(crate) mod memory;
 pub(crate) mod reply;
 pub(crate) mod request;
 pub(crate) mod rules;
+#[cfg(feature = "sqlite")]
+pub(crate) mod sqlite;
 pub(crate) mod store;
 
 use std::fmt;

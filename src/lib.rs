@@ -136,6 +136,8 @@ pub use ledger::request::{
     HoldsCursor, HoldsRequest, Order, PostKind, PostRequest, ResizeRequest, StatementRequest, SweepRequest,
     VoidRequest,
 };
+#[cfg(feature = "sqlite")]
+pub use ledger::sqlite::{SqliteDurability, SqliteError, SqliteSettings, SqliteStore, SqliteSync};
 pub use ledger::{Ledger, LedgerExt};
 pub use limits::Limits;
 pub use messages::{English, Messages, Place, TextContext, Wording};

@@ -27,6 +27,7 @@ fn allowed(part: &str) -> Vec<&'static str> {
         "store" => vec!["ledger::store", "record"],
         "record" => vec![],
         "ledger::memory" => contract_and(&["error", "ledger::rules"]),
+        "ledger::sqlite" => vec!["ledger::request", "ledger::rules", "ledger::store", "record"],
         "price" => vec![],
         "export" => vec!["record"],
         "spending" => vec!["ledger::request", "ledger::reply"],
@@ -51,6 +52,8 @@ const CRATES: &[(&str, &[&str])] = &[
     ("http", &["render"]),
     ("rust_decimal", &["amount", "price"]),
     ("serde_json", &["export", "price", "record", "render"]),
+    ("rusqlite", &["ledger"]),
+    ("rustix", &["ledger"]),
 ];
 
 fn parts() -> Vec<&'static str> {
@@ -63,6 +66,7 @@ fn parts() -> Vec<&'static str> {
         "ledger::rules",
         "ledger::memory",
         "ledger::store",
+        "ledger::sqlite",
         "store",
         "record",
         "price",
