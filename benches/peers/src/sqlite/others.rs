@@ -62,9 +62,11 @@ impl Books {
                 ledger.register(spec).await.expect("a wallet");
             }
             let top_up = |number| {
-                Entry::new(format!("top-up-{number}"), DAY)
-                    .debit(BANK, cents(1_000_000_000), EUR)
-                    .credit(wallet(number), cents(1_000_000_000), EUR)
+                Entry::new(format!("top-up-{number}"), DAY).debit(BANK, cents(1_000_000_000), EUR).credit(
+                    wallet(number),
+                    cents(1_000_000_000),
+                    EUR,
+                )
             };
             ledger.record_batch((0..wallets).map(top_up)).await.expect("top-ups");
             Self { ledger, wallets, keys: 0 }

@@ -186,8 +186,7 @@ impl Raw {
                 account.open_holds -= 1;
                 let values = params![account.number, key, total, captured, ends_at, release_at, now + KEPT];
                 update_hold.execute(values)?;
-                let values =
-                    params![account.number, account.seq, key, now, -captured, account.posted, stamp];
+                let values = params![account.number, account.seq, key, now, -captured, account.posted, stamp];
                 insert_entry.execute(values)?;
             }
             update_account.execute(params![
