@@ -17,7 +17,7 @@ use billing_guard::store::Store as _;
 use billing_guard::{
     AccountId, HoldRequest, IdempotencyKey, Ledger, LedgerError, LedgerExt as _, Timestamp, wait,
 };
-use billing_guard_peers::sqlite::files::{Folder, machine_load, resident_mib};
+use billing_guard_peers::sqlite::files::{Folder, cpu_nanos, machine_load, resident_mib};
 use billing_guard_peers::sqlite::load::{self, Did, Tasks, Work};
 use billing_guard_peers::sqlite::others::{Books, Cycle};
 use billing_guard_peers::sqlite::raw::Raw;
@@ -132,14 +132,22 @@ fn raw(run: &Run) {
     let mut picks = Picks::new(5);
     for ((what, texts), did) in kinds.iter().zip(did) {
         let (mut batches, mut cycles, mut steps) = (Turns::default(), Turns::default(), Turns::default());
+        let (mut committing, mut all) = (Turns::default(), Turns::default());
         for turn in 0..=run.turns {
-            let engine = run.go(&run.tasks(512), &ledger, texts, 10 + turn as u64).rate();
-            let short = run.turn / 2;
-            let batched = raw.batches(did.batch(), texts.len(), &mut picks, run.turn);
+            let start = cpu_nanos();
+            let work = run.go(&run.tasks(512), &ledger, texts, 10 + turn as u64);
+            let between = cpu_nanos();
+            let (batched, count) = raw.batches(did.batch(), texts.len(), &mut picks, run.turn);
+            let end = cpu_nanos();
+            let (engine, short) = (work.rate(), run.turn / 2);
             let single = raw.cycles(texts.len(), &mut picks, short);
             let stepped = raw.steps(texts.len(), &mut picks, short);
             // The first does not count.
             if turn > 0 {
+                let cpu = |from: f64, to: f64| (to - from) / work.cycles as f64;
+                let driver = (end.1 - between.1) / count as f64;
+                committing.times.push((cpu(start.0, between.0), driver));
+                all.times.push((cpu(start.1, between.1), driver));
                 batches.times.push((engine, batched));
                 cycles.times.push((engine, single));
                 steps.times.push((engine, stepped));
@@ -152,6 +160,8 @@ fn raw(run: &Run) {
         );
         let line = |how: &str| format!("{what}, 512 tasks : {how}");
         rates(&table, &line("as large transactions"), &batches, Target::AtLeast(0.6), &note);
+        table.turns(&line("CPU time, thread that commits"), &committing, Target::None);
+        table.turns(&line("CPU time, all threads"), &all, Target::None);
         rates(&table, &line("one for each cycle"), &cycles, Target::AtLeast(5.0), "");
         rates(&table, &line("one for hold and capture each"), &steps, Target::None, "");
         let one = take_turns(

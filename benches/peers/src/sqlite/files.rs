@@ -65,3 +65,20 @@ pub fn resident_mib() -> f64 {
     let kib = line.and_then(|line| line.trim().split(' ').next()?.parse::<f64>().ok());
     kib.map_or(f64::NAN, |kib| kib / 1024.0)
 }
+
+/// CPU time that the threads of this process have used, in nanoseconds: those that commit for a ledger, and all. Threads
+/// that have ended are not counted.
+#[must_use]
+pub fn cpu_nanos() -> (f64, f64) {
+    let (mut committing, mut all) = (0.0, 0.0);
+    let tasks = fs::read_dir("/proc/self/task").into_iter().flatten().flatten();
+    for folder in tasks.map(|task| task.path()) {
+        let read = |name: &str| fs::read_to_string(folder.join(name)).unwrap_or_default();
+        let nanos = read("schedstat").split(' ').next().and_then(|word| word.parse().ok()).unwrap_or(0.0);
+        all += nanos;
+        if read("comm").starts_with("ledger-commit") {
+            committing += nanos;
+        }
+    }
+    (committing, all)
+}

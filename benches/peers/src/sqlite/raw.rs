@@ -64,6 +64,9 @@ impl Raw {
     #[must_use]
     pub fn open(path: &Path) -> Self {
         let conn = Connection::open(path).expect("a file");
+        // A copy begins with another journal.
+        let mode: String = conn.query_row("PRAGMA journal_mode = WAL", (), |row| row.get(0)).expect("a mode");
+        assert_eq!(mode, "wal");
         conn.execute_batch(SETTINGS).expect("settings");
         conn.set_prepared_statement_cache_capacity(64);
         let read = "SELECT number, unit, commits, seq, next_release, open_holds, posted, held FROM account ORDER BY id";
@@ -86,8 +89,14 @@ impl Raw {
     }
 
     /// How many cycles a second are written for so long, so many commands to a transaction: half of them make holds, half
-    /// capture those made the longest ago. Accounts are picked at random among the first `accounts`.
-    pub fn batches(&mut self, commands: f64, accounts: usize, picks: &mut Picks, lasting: Duration) -> f64 {
+    /// capture those made the longest ago. Accounts are picked at random among the first `accounts`. Also gives how many it was.
+    pub fn batches(
+        &mut self,
+        commands: f64,
+        accounts: usize,
+        picks: &mut Picks,
+        lasting: Duration,
+    ) -> (f64, usize) {
         // As many holds are open as are made in a batch, so that no hold is captured in the batch that makes it.
         let half = ((commands / 2.0).round() as usize).max(1);
         let first = self.prepare(half, 0, accounts, picks);
@@ -100,7 +109,7 @@ impl Raw {
         }
         let last = self.prepare(0, half, accounts, picks);
         self.write(last);
-        cycles as f64 / took.as_secs_f64()
+        (cycles as f64 / took.as_secs_f64(), cycles)
     }
 
     /// The same with each cycle a transaction of its own.
