@@ -22,13 +22,15 @@ use billing_guard_peers::sqlite::load::{self, Did, Tasks, Work};
 use billing_guard_peers::sqlite::others::{Books, Cycle};
 use billing_guard_peers::sqlite::raw::Raw;
 use billing_guard_peers::{
-    Effort, Picks, Table, Target, Turns, account_texts, held, median, take_turns, usd,
+    Effort, Picks, Table, Target, Turns, account_texts, cycle, fresh_ids, held, median, nanos_each,
+    take_turns, usd,
 };
 use tokio::runtime::Runtime;
 
 /// What can be run.
-const SECTIONS: [(&str, fn(&Run)); 7] = [
+const SECTIONS: [(&str, fn(&Run)); 8] = [
     ("raw", raw),
+    ("alone", alone),
     ("others", others),
     ("growth", growth),
     ("latency", latency),
@@ -164,13 +166,44 @@ fn raw(run: &Run) {
         table.turns(&line("CPU time, all threads"), &all, Target::None);
         rates(&table, &line("one for each cycle"), &cycles, Target::AtLeast(5.0), "");
         rates(&table, &line("one for hold and capture each"), &steps, Target::None, "");
-        let one = take_turns(
-            run.turns,
-            || 1e9 / run.go(&run.tasks(1), &ledger, texts, 30).rate(),
-            || 1e9 / raw.steps(texts.len(), &mut picks, run.turn),
-        );
-        table.turns(&format!("{what}, one task, time of a cycle : two commits"), &one, Target::AtMost(1.3));
     }
+}
+
+/// The engine asked by one who waits for each answer, against the driver.
+fn alone(run: &Run) {
+    let table =
+        Table::new("time of a hold, then its capture : of two durable commits by the driver", run.effort);
+    let accounts = run.effort.pick(10_000, 50);
+    let texts: Arc<[String]> = account_texts(accounts).into();
+    let (path, copy) = (run.folder.file("alone-a.db"), run.folder.file("alone-b.db"));
+    let ledger = load::open(&path, accounts);
+    load::top_up(ledger.as_ref(), &texts, 1);
+    ledger.store().backup_to(&copy).expect("a copy");
+    let (mut raw, mut picks, mut own) = (Raw::open(&copy), Picks::new(7), Picks::new(8));
+    let (mut tasks, mut threads, mut cpu) = (Turns::default(), Turns::default(), Turns::default());
+    for turn in 0..=run.turns {
+        let begin = cpu_nanos().1;
+        let work = run.go(&run.tasks(1), &ledger, &texts, 30);
+        let between = cpu_nanos().1;
+        let (task, two) = (1e9 / work.rate(), 1e9 / raw.steps(accounts, &mut picks, run.turn));
+        let end = cpu_nanos().1;
+        let (start, mut cycles) = (Instant::now(), 0);
+        while start.elapsed() < run.turn {
+            let (id, key) = fresh_ids(&texts[own.below(accounts)]);
+            cycle(ledger.as_ref(), id, key);
+            cycles += 1;
+        }
+        let thread = nanos_each(start.elapsed(), cycles);
+        if turn > 0 {
+            let pairs = run.turn.as_nanos() as f64 / two;
+            cpu.times.push(((between - begin) / work.cycles as f64, (end - between) / pairs));
+            tasks.times.push((task, two));
+            threads.times.push((thread, two));
+        }
+    }
+    table.turns(&format!("{accounts} accounts, one task of tokio"), &tasks, Target::AtMost(1.3));
+    table.turns(&format!("{accounts} accounts, one thread"), &threads, Target::AtMost(1.3));
+    table.turns(&format!("{accounts} accounts, one task of tokio, CPU time"), &cpu, Target::None);
 }
 
 /// The engine against another ledger.
