@@ -3,6 +3,8 @@
 //! The machine is never assumed to be quiet or known, so no run reports a time as its result. Each compares two
 //! things in one process, in turns (A, B, A, B, ...), and reports the median of the turns' ratios.
 
+pub mod sqlite;
+
 use std::io::Write as _;
 use std::sync::{Arc, LazyLock};
 use std::time::{Duration, Instant};
