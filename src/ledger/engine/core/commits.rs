@@ -149,7 +149,9 @@ impl Core {
                 || slot.is_behind(&waiting)
                 || (waiting.command.work.is_read() && !slot.parked.is_empty())
             {
-                slot.park(waiting, slot.load);
+                // Who only reads need not wait until enough refusals share a load.
+                let load = if waiting.command.work.is_read() { Load::Soon } else { slot.load };
+                slot.park(waiting, load);
                 continue;
             }
             if let Work::Sweep { limit } = waiting.command.work {
