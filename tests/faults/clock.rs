@@ -17,6 +17,11 @@ fn key(text: &str) -> IdempotencyKey {
     text.parse().unwrap()
 }
 
+/// A ledger with the usual settings: it gives up only after seconds.
+fn patient(file: &Path) -> SqliteLedger {
+    books::open(file, SqliteSettings::new()).unwrap()
+}
+
 /// 100 paid in, and all of it held for so long.
 fn hold_all(ledger: &SqliteLedger, lifetime: Duration) {
     wait(ledger.top_up(&account(0), key("paid"), unit().minor(100))).unwrap();
@@ -44,45 +49,65 @@ fn is_held(answer: &Result<(), LedgerError>) -> bool {
 fn a_wall_clock_that_is_set_an_hour_either_way_ends_no_hold_early_and_none_late() {
     let test = "clock::a_wall_clock_that_is_set_an_hour_either_way_ends_no_hold_early_and_none_late";
     in_trouble(test, |file, rules| {
-        let lifetime = Duration::from_millis(1_500);
-        let wall = || {
-            let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap();
-            i64::try_from(since.as_secs()).unwrap()
-        };
-        let ledger = open(file);
-        let began = Instant::now();
-        hold_all(&ledger, lifetime);
-        let before = wall();
-        for offset in [HOUR, -HOUR, 0, 24 * HOUR] {
-            rules.set_wall(offset);
-            assert!(wall().abs_diff(before + offset) < 3, "the clock was not set");
-            // Both who had it open, and who opens it now.
-            for (ledger, name) in [(&ledger, "here"), (&open(file), "there")] {
-                let answer = charge(ledger, &format!("{name}{offset}"));
-                assert!(is_held(&answer), "{name}, {offset}: {answer:?}");
-                assert_eq!(status(ledger), HoldStatus::Open);
+        // On a machine that is busy with other things it may take longer than the hold lasts; then it says nothing.
+        let told = [1_500, 6_000, 30_000].into_iter().any(|millis| {
+            for suffix in ["", "-wal", "-shm", "-turn"] {
+                let _ = std::fs::remove_file(beside(file, suffix));
             }
-            assert!(began.elapsed() < lifetime, "too slow to tell");
-        }
-        for offset in [-HOUR, HOUR] {
-            rules.set_wall(offset);
-            let other = open(file);
-            sleep(lifetime.saturating_sub(began.elapsed()) + Duration::from_millis(20));
-            let ledger = if offset < 0 { &ledger } else { &other };
-            if offset < 0 {
-                charge(ledger, "after").unwrap();
-            }
-            assert_eq!(status(ledger), HoldStatus::Expired);
-            assert!(wait(verify(ledger, &account(0), unit())).unwrap().is_clean());
-        }
+            rules.set_wall(0);
+            set_wall_clock(file, rules, Duration::from_millis(millis))
+        });
+        assert!(told, "too slow to tell");
     });
+}
+
+/// Whether it was quick enough to tell.
+fn set_wall_clock(file: &Path, rules: &Rules, lifetime: Duration) -> bool {
+    let wall = || {
+        let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap();
+        i64::try_from(since.as_secs()).unwrap()
+    };
+    let (ledger, before) = (patient(file), wall());
+    // The hold begins between these.
+    let began = Instant::now();
+    hold_all(&ledger, lifetime);
+    let held = Instant::now();
+    for offset in [HOUR, -HOUR, 0, 24 * HOUR] {
+        rules.set_wall(offset);
+        let shown = wall() - before;
+        assert!(
+            (offset..offset + 120).contains(&shown),
+            "the clock was not set: {shown} instead of {offset}"
+        );
+        // Both who had it open, and who opens it now.
+        for (ledger, name) in [(&ledger, "here"), (&patient(file), "there")] {
+            let (answer, status) = (charge(ledger, &format!("{name}{offset}")), status(ledger));
+            if began.elapsed() >= lifetime {
+                return false;
+            }
+            assert!(is_held(&answer), "{name}, {offset}: {answer:?}");
+            assert_eq!(status, HoldStatus::Open);
+        }
+    }
+    for offset in [-HOUR, HOUR] {
+        rules.set_wall(offset);
+        let other = patient(file);
+        sleep(lifetime.saturating_sub(held.elapsed()) + Duration::from_millis(20));
+        let ledger = if offset < 0 { &ledger } else { &other };
+        if offset < 0 {
+            charge(ledger, "after").unwrap();
+        }
+        assert_eq!(status(ledger), HoldStatus::Expired);
+        assert!(wait(verify(ledger, &account(0), unit())).unwrap().is_clean());
+    }
+    true
 }
 
 #[test]
 fn a_process_that_stood_still_past_the_end_of_a_hold_knows_that_it_is_over() {
     let test = "clock::a_process_that_stood_still_past_the_end_of_a_hold_knows_that_it_is_over";
     if let Some(file) = as_other() {
-        let ledger = open(&file);
+        let ledger = patient(&file);
         hold_all(&ledger, Duration::from_millis(700));
         println!("\nheld");
         // It remembers the account as it was. What is asked now it is asked while it is stopped.
@@ -109,17 +134,14 @@ fn a_process_that_stood_still_past_the_end_of_a_hold_knows_that_it_is_over() {
         let mut other = Other::start(test, &file);
         other.says("held");
         let began = Instant::now();
-        other.signal("STOP");
+        other.stop();
         other.tell(how);
         if how != "alone" {
-            let ledger = open(&file);
-            let answer = charge(&ledger, "early");
-            assert!(is_held(&answer) || began.elapsed() > Duration::from_millis(600), "{answer:?}");
             sleep(Duration::from_millis(750).saturating_sub(began.elapsed()));
-            charge(&ledger, "first").unwrap();
+            charge(&patient(&file), "first").unwrap();
         }
         sleep(Duration::from_millis(2_000).saturating_sub(began.elapsed()));
-        other.signal("CONT");
+        other.go_on();
         other.ends_well();
     }
 }

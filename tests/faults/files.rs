@@ -39,8 +39,30 @@ impl Other {
         writeln!(self.child.stdin.as_ref().unwrap(), "{line}").unwrap();
     }
 
-    /// Sends it a signal, by name.
-    pub(super) fn signal(&self, name: &str) {
+    /// Lets it stand still. Its threads do not stop all at once: waits until each does.
+    pub(super) fn stop(&self) {
+        self.signal("STOP");
+        let threads = format!("/proc/{}/task", self.child.id());
+        let stands_still = |thread: std::fs::DirEntry| {
+            let stat = std::fs::read_to_string(thread.path().join("stat")).unwrap_or_default();
+            // The state comes after the name, which is in brackets.
+            stat.rsplit(") ").next().is_none_or(|rest| rest.starts_with('T'))
+        };
+        loop {
+            std::thread::sleep(Duration::from_millis(20));
+            // Where the system does not show threads, that has to be long enough.
+            let Ok(mut threads) = std::fs::read_dir(&threads) else { return };
+            if threads.all(|thread| stands_still(thread.unwrap())) {
+                return;
+            }
+        }
+    }
+
+    pub(super) fn go_on(&self) {
+        self.signal("CONT");
+    }
+
+    fn signal(&self, name: &str) {
         let kill = format!("kill -{name} {}", self.child.id());
         assert!(Command::new("sh").args(["-c", &kill]).status().unwrap().success());
     }
