@@ -1,6 +1,7 @@
 //! A store in a file: SQLite.
 
 mod backup;
+mod checkpoint;
 mod clock;
 mod commit;
 mod open;
@@ -28,7 +29,7 @@ use crate::ledger::store::{Store, StoreError};
 use clock::StoreClock;
 use commit::Writer;
 pub use open::SqliteError;
-use open::{LONGEST_LOG, Opened, Place};
+use open::{Opened, Place};
 use turnstile::Turnstile;
 
 /// A [`Store`] in a file: an SQLite database that this process has open, and perhaps others on the same machine.
@@ -58,6 +59,16 @@ use turnstile::Turnstile;
 /// Several processes may have one file open. Beside it are `-wal` and `-shm`, which belong to it, and `-turn`, by which
 /// processes that write take turns; that one is empty and can be deleted while nobody has the file open. Never copy the file
 /// alone while it is open: [`backup_to`](Self::backup_to) makes a copy that is whole.
+///
+/// # When the disk fails
+///
+/// A write or a sync of a commit that fails concerns that commit alone: it is [`Unavailable`](Outcome::Unavailable) or
+/// [`Unknown`](Outcome::Unknown), and the next one may succeed. Now and then the log is taken into the file. If that fails by more
+/// than a full disk, the system may believe that it has written what it has not. Everything is still in the log then, so this store writes
+/// no more: commits, turns and [`prune`](Store::prune) are `Unavailable` and say so, and reads go on. **Once all who have
+/// the file open, in all processes, have closed it**, whoever opens it takes the whole log into it anew, and nothing is lost.
+/// That has to be all: each stops at the next such failure it is told of, but one who opens the file while another still
+/// has it open relies on what that one takes for written.
 ///
 /// # Its clock
 ///
@@ -187,7 +198,8 @@ impl Default for SqliteSettings {
 }
 
 impl SqliteStore {
-    /// Opens a file, which is made if it does not exist. Its folder has to.
+    /// Opens a file, which is made if it does not exist. Its folder has to. A file of no bytes is filled as a new one, since that is what
+    /// one is that was only just made; but not if a log lies beside it, which says that there was more.
     ///
     /// # Errors
     /// [`SqliteError`]; the file is then as it was.
@@ -202,6 +214,7 @@ impl SqliteStore {
     pub fn open_with(path: impl AsRef<Path>, settings: SqliteSettings) -> Result<Self, SqliteError> {
         let path = path.as_ref();
         let place = Place { path, patience: settings.busy_timeout };
+        place.is_not_cut()?;
         let opened = open::prepare(place, place.connect(true)?, &settings, false)?;
         // Under one name, however it is called by: the turnstile is found by it.
         let path = fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
@@ -302,16 +315,6 @@ impl SqliteStore {
             None => read::together(&self.writer().conn, work),
         }
     }
-
-    /// Takes the log into the file and starts it anew if it has grown long, which it does while somebody is reading all the time.
-    fn shorten_log(&self, writer: &Writer) {
-        let Some(path) = &self.path else { return };
-        let mut log = path.as_os_str().to_owned();
-        log.push("-wal");
-        if fs::metadata(log).is_ok_and(|log| log.len() > LONGEST_LOG) {
-            writer.shorten_log();
-        }
-    }
 }
 
 impl fmt::Debug for SqliteStore {
@@ -337,10 +340,7 @@ impl Store for SqliteStore {
     }
 
     fn commit(&self, sets: &[Set]) -> Vec<Outcome> {
-        let mut writer = self.writer();
-        let outcomes = writer.commit(&self.clock, sets);
-        self.shorten_log(&writer);
-        outcomes
+        self.writer().commit(&self.clock, sets)
     }
 
     fn entries(&self, query: &EntriesQuery) -> Result<Page<EntryRecord>, StoreError> {

@@ -146,7 +146,7 @@ impl Notes {
         Self(File::options().create(true).append(true).open(path).unwrap())
     }
 
-    fn put(&self, note: &Note) {
+    pub(crate) fn put(&self, note: &Note) {
         let line = format!("{note}\n");
         // One call: a process that is killed leaves a whole line or none, or a part that has no end.
         assert_eq!((&self.0).write(line.as_bytes()).unwrap(), line.len());

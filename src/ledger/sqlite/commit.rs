@@ -4,6 +4,7 @@ use std::time::{Duration, Instant};
 
 use rusqlite::{Connection, ErrorCode, OptionalExtension, params};
 
+use super::checkpoint::Checkpoints;
 use super::clock::{RESERVE, StoreClock};
 use super::read;
 use super::rows::{self, Number, Unwritten};
@@ -27,6 +28,7 @@ pub(super) struct Writer {
     patience: Duration,
     /// Up to when time is reserved in the file, as far as it is known here.
     reserved: i64,
+    checkpoints: Checkpoints,
 }
 
 /// Why a set is not applied.
@@ -89,11 +91,13 @@ impl From<Unwritten> for Stop {
 
 impl Writer {
     pub(super) const fn new(conn: Connection, turnstile: Turnstile, patience: Duration) -> Self {
-        Self { conn, turnstile, patience, reserved: i64::MIN }
+        Self { conn, turnstile, patience, reserved: i64::MIN, checkpoints: Checkpoints::new() }
     }
 
-    /// Begins a transaction that writes, as soon as others have ended theirs, unless the file has been upgraded meanwhile.
+    /// Begins a transaction that writes, as soon as others have ended theirs, unless the file has been upgraded meanwhile
+    /// or a checkpoint has failed.
     fn begin(&self) -> Result<(), StoreError> {
+        self.checkpoints.may_write()?;
         if !self.conn.is_autocommit() {
             // An earlier one could not be ended.
             self.conn.execute_batch("ROLLBACK").map_err(|error| read::error(&error))?;
@@ -209,7 +213,7 @@ impl Writer {
         }
     }
 
-    /// Commits, with the time that was given out reserved.
+    /// Commits, with the time that was given out reserved. What is committed then is, whatever becomes of a checkpoint after it.
     fn commit_at(&mut self, clock: &StoreClock, now: Timestamp) -> rusqlite::Result<()> {
         let mut reserved = self.reserved;
         if clock.is_reserved() && now.as_micros() >= reserved {
@@ -218,6 +222,7 @@ impl Writer {
         }
         self.conn.execute_batch("COMMIT")?;
         self.reserved = reserved;
+        self.checkpoints.keep_short(&self.conn);
         Ok(())
     }
 
@@ -256,14 +261,6 @@ impl Writer {
         let now = clock.now();
         let taken = asks.iter().try_for_each(|ask| take_turn(&self.conn, ask, now));
         self.finish(clock, now, taken)
-    }
-
-    /// Takes the log into the file and starts it anew, unless somebody goes on reading for longer than a little while.
-    pub(super) fn shorten_log(&self) {
-        // It is tried again after the next commit.
-        let _ = self.conn.busy_timeout(Duration::from_millis(200));
-        let _ = self.conn.query_row("PRAGMA wal_checkpoint(TRUNCATE)", (), |_| Ok(()));
-        let _ = self.conn.busy_timeout(Duration::ZERO);
     }
 
     /// Deletes what is kept no longer of an account.

@@ -6,17 +6,13 @@ use std::time::{Duration, Instant};
 use rusqlite::config::DbConfig;
 use rusqlite::{Connection, ErrorCode, OpenFlags, OptionalExtension, params};
 
+use super::checkpoint::LONGEST_LOG;
 use super::clock::{self, Anchor, Reading, StoreClock};
 use super::commit::{immediate, is_busy};
 use super::schema::{self, FORMAT, Found, Step};
 use super::turnstile::Pause;
 use super::{SqliteDurability, SqliteSettings, SqliteSync};
 use crate::ledger::store::records::{Stamp, Stamps};
-
-/// A checkpoint is made when the log has so many pages of 4 KiB: 16 MiB. Each costs two syncs.
-const CHECKPOINT_PAGES: u32 = 4_096;
-/// A log that was longer is cut to this when it starts anew, in bytes.
-pub(super) const LONGEST_LOG: u64 = 64 << 20;
 
 /// Why a file cannot be opened, upgraded or copied. It was not changed.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -159,7 +155,28 @@ impl Place<'_> {
         if conn.is_readonly("main").map_err(|error| self.error(&error))? {
             return Err(SqliteError::ReadOnly { path: self.path.to_owned() });
         }
+        // Those are made by `Checkpoints`, which sees it if one fails.
+        conn.execute_batch("PRAGMA wal_autocheckpoint = 0").map_err(|error| self.error(&error))?;
         Ok(conn)
+    }
+
+    /// A file that is empty or gone, with a log beside it, is no new one. SQLite would remove the log.
+    pub(super) fn is_not_cut(&self) -> Result<(), SqliteError> {
+        let length = |path: &Path| std::fs::metadata(path).map_or(0, |file| file.len());
+        // SQLite follows links to the file, and keeps the log there.
+        let mut log =
+            std::fs::canonicalize(self.path).unwrap_or_else(|_| self.path.to_owned()).into_os_string();
+        log.push("-wal");
+        let log = Path::new(&log);
+        // The log first: who makes the file at this moment fills it before there is a log.
+        if length(log) == 0 || length(self.path) > 0 {
+            return Ok(());
+        }
+        let reason = format!(
+            "it is empty or gone, but its log {} is not: put back the file, or remove the log to begin anew",
+            log.display()
+        );
+        Err(SqliteError::Corrupt { path: self.path.to_owned(), reason })
     }
 
     fn not_opened(&self, error: &rusqlite::Error, create: bool) -> SqliteError {
@@ -241,7 +258,7 @@ pub(super) fn prepare(
     conn.execute_batch(&format!(
         "PRAGMA synchronous = {synchronous}; PRAGMA fullfsync = ON; PRAGMA checkpoint_fullfsync = ON; \
          PRAGMA foreign_keys = OFF; PRAGMA mmap_size = 0; PRAGMA cache_size = -32000; PRAGMA temp_store = MEMORY; \
-         PRAGMA wal_autocheckpoint = {CHECKPOINT_PAGES}; PRAGMA journal_size_limit = {LONGEST_LOG}"
+         PRAGMA journal_size_limit = {LONGEST_LOG}"
     ))
     .map_err(error)?;
     conn.set_prepared_statement_cache_capacity(64);

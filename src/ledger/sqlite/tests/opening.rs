@@ -91,6 +91,41 @@ fn what_is_no_database_is_refused() {
     assert_eq!(refused(&path), SqliteError::NotADatabase { path: path.clone() });
 }
 
+/// SQLite alone takes it for a new database, and removes its log.
+#[test]
+fn a_file_that_is_empty_or_gone_is_refused_while_there_is_its_log() {
+    let folder = Folder::new();
+    let path = folder.file("a.db");
+    let store = SqliteStore::open(&path).unwrap();
+    assert_eq!(commit(&store, &Account::new("a").top_up("payment", 10, store.now())), Outcome::Applied);
+    let copy = folder.file("copy.db");
+    let log = folder.file("copy.db-wal");
+    std::fs::copy(folder.file("a.db-wal"), &log).unwrap();
+    let kept = bytes(&log);
+    std::fs::write(&copy, "").unwrap();
+    let error = refused(&copy);
+    assert!(
+        matches!(&error, SqliteError::Corrupt { reason, .. } if reason.contains("copy.db-wal")),
+        "{error}"
+    );
+    #[cfg(unix)]
+    {
+        let link = folder.file("link.db");
+        std::os::unix::fs::symlink(&copy, &link).unwrap();
+        assert!(matches!(refused(&link), SqliteError::Corrupt { .. }));
+    }
+    std::fs::remove_file(&copy).unwrap();
+    assert!(matches!(SqliteStore::open(&copy), Err(SqliteError::Corrupt { .. })));
+    assert!(!copy.exists() && bytes(&log) == kept);
+    // With the file put back, everything is there.
+    std::fs::copy(&path, &copy).unwrap();
+    assert_eq!(SqliteStore::open(&copy).unwrap().accounts(None, 9).unwrap(), [id("a")]);
+    // Without the log it is a new one.
+    let empty = folder.file("empty.db");
+    std::fs::write(&empty, "").unwrap();
+    assert_eq!(SqliteStore::open(&empty).unwrap().accounts(None, 9).unwrap(), []);
+}
+
 #[test]
 fn another_programs_database_is_refused() {
     let folder = Folder::new();

@@ -5,7 +5,7 @@ use std::process::{Child, Command, Stdio};
 use std::time::Instant;
 
 use super::*;
-use crate::ledger::sqlite::open::LONGEST_LOG;
+use crate::ledger::sqlite::checkpoint::LONGEST_LOG;
 use crate::ledger::sqlite::turnstile::Turnstile;
 
 /// Names the file and the account that a child of a test writes to.
