@@ -181,6 +181,35 @@ fn the_log_stays_short_although_somebody_always_reads() {
     assert!(round(number + 1) < LONGEST_LOG / 2);
 }
 
+#[test]
+fn the_log_is_taken_into_the_file_each_16_mib_and_not_with_each_commit() {
+    let (folder, clock) = (Folder::new(), Arc::new(ManualClock::new()));
+    let file = folder.file("a.db");
+    let store = SqliteStore::open_with(&file, settings(&clock)).unwrap();
+    let mut accounts: Vec<Account> =
+        (0..500).map(|count| Account::new(&format!("account-{count}"))).collect();
+    let look = || {
+        let tool = tool(&file);
+        let log = |row: &rusqlite::Row<'_>| Ok((row.get::<_, i64>(1)?, row.get::<_, i64>(2)?));
+        tool.query_row("PRAGMA wal_checkpoint(NOOP)", (), log).unwrap()
+    };
+    let (mut before, mut longest, mut checkpoints) = ((0, 0), 0, 0);
+    for number in 0..50 {
+        let key = format!("payment-{number}");
+        let sets: Vec<Set> =
+            accounts.iter_mut().map(|account| account.top_up(&key, 1, clock.now())).collect();
+        assert!(store.commit(&sets).iter().all(|outcome| *outcome == Outcome::Applied));
+        let (pages, done) = look();
+        if done > 0 && (pages, done) != before {
+            // All of it at once.
+            assert!(pages == done && done >= 4_096, "{done} of {pages}");
+            checkpoints += 1;
+        }
+        (before, longest) = ((pages, done), longest.max(pages));
+    }
+    assert!(checkpoints > 2 && longest < 2 * 4_096, "{checkpoints}, {longest}");
+}
+
 /// What no more can be written to, since its file is as long as it may become: the system's limit for a process.
 #[cfg(unix)]
 #[test]
