@@ -231,11 +231,13 @@ impl Core {
             }
             let in_flight = match &mut slot.phase {
                 Phase::Committing(flight) => Some(flight),
-                _ => slot.lost.as_mut(),
+                _ => None,
             };
-            if let Some(flight) = in_flight
-                && flight.pending.iter().any(|pending| late(&pending.waiting))
-            {
+            // While a fence is on its way there are two.
+            for flight in in_flight.into_iter().chain(slot.lost.as_mut()) {
+                if !flight.pending.iter().any(|pending| late(&pending.waiting)) {
+                    continue;
+                }
                 let (gone, kept) = std::mem::take(&mut flight.pending)
                     .into_iter()
                     .partition(|pending| late(&pending.waiting));

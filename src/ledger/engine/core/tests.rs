@@ -105,3 +105,22 @@ fn what_is_asked_while_a_commit_is_on_its_way_waits_for_the_next() {
     core.committed(0, Duration::ZERO, vec![Outcome::Applied]);
     assert!(more.iter().all(|answers| answered(answers).len() == 1));
 }
+
+#[test]
+fn who_waits_for_what_was_perhaps_applied_is_answered_in_time_while_a_fence_is_on_its_way() {
+    let mut core = core();
+    let answers = top_up(&mut core, "a", "t");
+    core.next_load(0, NOW).unwrap();
+    core.loaded(0, Duration::ZERO, Ok(vec![Snapshot::default()]));
+    core.next_commit(0, NOW).unwrap();
+    core.committed(0, Duration::ZERO, vec![Outcome::Unknown("lost".to_owned())]);
+    core.next_load(0, NOW).unwrap();
+    core.loaded(0, Duration::ZERO, Ok(vec![Snapshot::default()]));
+    let fence = core.next_commit(0, NOW).unwrap();
+    assert_eq!(fence[0].new_entries.len(), 0);
+    // The store says nothing more until after the deadline.
+    core.expire(2_000);
+    assert!(matches!(answered(&answers).as_slice(), [Err(LedgerError::OutcomeUnknown { .. })]));
+    core.committed(2_000, Duration::ZERO, vec![Outcome::Applied]);
+    assert!(core.is_idle());
+}
