@@ -140,7 +140,7 @@ impl Core {
                 }
                 break;
             }
-            let Some(waiting) = next.pop_front().or_else(|| slot.queue.pop_front()) else { break };
+            let Some(mut waiting) = next.pop_front().or_else(|| slot.queue.pop_front()) else { break };
             if waiting.command.deadline <= built.tick {
                 built.answers.push((waiting, Err(unavailable("it waited longer than allowed"))));
                 continue;
@@ -173,6 +173,8 @@ impl Core {
             match decide(known, &waiting.command.work, now, &mut draft.window) {
                 Decided::Changes(changes, answer) => {
                     draft.apply(known, *changes);
+                    // Applied before, it would have nothing left to change.
+                    waiting.is_doubtful = false;
                     pending.push(Pending { waiting, answer: Ok(answer) });
                 }
                 Decided::DueFirst => slot.park(waiting, Load::Soon),

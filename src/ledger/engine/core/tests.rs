@@ -6,7 +6,7 @@ use super::*;
 use crate::amount::Unit;
 use crate::clock::Timestamp;
 use crate::ledger::engine::command::Work;
-use crate::ledger::request::{PostKind, PostRequest};
+use crate::ledger::request::{HoldRequest, PostKind, PostRequest, VoidRequest};
 use crate::ledger::rules::AccountState;
 use crate::ledger::store::asks::Snapshot;
 use crate::ledger::store::records::{AccountRecord, FORMAT, Version};
@@ -26,13 +26,17 @@ fn core() -> Core {
 
 /// Submits a top-up with this key to an account.
 fn top_up(core: &mut Core, account: &str, key: &str) -> Answers {
-    let answers = Answers::default();
-    let theirs = Arc::clone(&answers);
     let account = AccountId::new(account).unwrap();
     let request =
         PostRequest::new(account.clone(), key.parse().unwrap(), PostKind::top_up(), usd().minor(100));
+    submit(core, account, Work::Post(request))
+}
+
+fn submit(core: &mut Core, account: AccountId, work: Work) -> Answers {
+    let answers = Answers::default();
+    let theirs = Arc::clone(&answers);
     let reply = Box::new(move |answer| theirs.lock().unwrap().push(answer));
-    core.submit(0, Command { account, work: Work::Post(request), deadline: 1_000, reply });
+    core.submit(0, Command { account, work, deadline: 1_000, reply });
     answers
 }
 
@@ -123,4 +127,31 @@ fn who_waits_for_what_was_perhaps_applied_is_answered_in_time_while_a_fence_is_o
     assert!(matches!(answered(&answers).as_slice(), [Err(LedgerError::OutcomeUnknown { .. })]));
     core.committed(2_000, Duration::ZERO, vec![Outcome::Applied]);
     assert!(core.is_idle());
+}
+
+#[test]
+fn a_void_that_was_perhaps_applied_is_not_called_not_applied_because_others_came_after_it() {
+    let mut core = core();
+    let a = AccountId::new("a").unwrap();
+    let hold = HoldRequest::new(a.clone(), "h".parse().unwrap(), usd().minor(30));
+    let (_, held) = (top_up(&mut core, "a", "t"), submit(&mut core, a.clone(), Work::Hold(hold)));
+    core.next_load(0, NOW).unwrap();
+    core.loaded(0, Duration::ZERO, Ok(vec![Snapshot::default()]));
+    core.next_commit(0, NOW).unwrap();
+    core.committed(0, Duration::ZERO, vec![Outcome::Applied]);
+    assert!(answered(&held)[0].is_ok());
+    let void = VoidRequest::new(a.clone(), "h".parse().unwrap());
+    let voided = submit(&mut core, a, Work::Void(void));
+    let set = core.next_commit(0, NOW).unwrap();
+    core.committed(0, Duration::ZERO, vec![Outcome::Unknown("lost".to_owned())]);
+    // It was applied, and then somebody else wrote the account: its stamp is gone.
+    core.next_load(0, NOW).unwrap();
+    let version = Version { commits: 3, stamp: Stamps::seeded(2).next() };
+    let account = AccountRecord { version, ..set[0].put.clone() };
+    let snapshot = Snapshot { account: Some(account), holds: set[0].holds.clone(), ..Snapshot::default() };
+    core.loaded(0, Duration::ZERO, Ok(vec![snapshot]));
+    // Nothing more is done before the deadline.
+    core.expire(2_000);
+    let answer = answered(&voided);
+    assert!(matches!(answer.as_slice(), [Err(LedgerError::OutcomeUnknown { .. })]), "{answer:?}");
 }
