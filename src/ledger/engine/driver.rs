@@ -2,6 +2,7 @@
 
 use std::collections::VecDeque;
 use std::hash::{BuildHasher, RandomState};
+use std::panic::{self, AssertUnwindSafe};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::{self, JoinHandle};
@@ -15,13 +16,17 @@ use crate::ledger::engine::core::{Core, CoreLimits, unavailable};
 use crate::ledger::engine::observe::Event;
 use crate::ledger::engine::reply_slot;
 use crate::ledger::future::LedgerFuture;
-use crate::ledger::store::Store;
 use crate::ledger::store::records::Stamps;
+use crate::ledger::store::sets::Outcome;
+use crate::ledger::store::{Store, StoreError};
 
 /// How often deadlines are looked at.
 const LOOK: Duration = Duration::from_millis(100);
 /// How long what was submitted during a commit waits for its account to be loaded, at most: about as long as a commit should take.
 const MEANWHILE: Duration = Duration::from_millis(5);
+
+/// What is said of a store that panicked.
+const PANICKED: &str = "the store panicked";
 
 /// Something to do with the store beside loads and commits: a page, a list of what is due.
 pub(super) type Job<S> = Box<dyn FnOnce(&Arc<Shared<S>>) + Send>;
@@ -223,7 +228,7 @@ impl<S: Store> Shared<S> {
     fn tell(&self, events: &[Event]) {
         if let Some(observer) = &self.settings.observer {
             for event in events {
-                observer.observe(event);
+                let _ = caught(|| observer.observe(event));
             }
         }
     }
@@ -247,7 +252,8 @@ impl<S: Store> Shared<S> {
             self.tell(&events);
             if let Some(sets) = sets {
                 let began = Instant::now();
-                let outcomes = self.store.commit(&sets);
+                let outcomes = caught(|| self.store.commit(&sets))
+                    .unwrap_or_else(|| vec![Outcome::Unknown(PANICKED.to_owned()); sets.len()]);
                 let took = began.elapsed();
                 let mut core = lock(&shard.core);
                 core.committed(self.tick(), took, outcomes);
@@ -267,7 +273,8 @@ impl<S: Store> Shared<S> {
             let job = lock(&shard.desk).jobs.pop_front();
             let has_job = job.is_some();
             if let Some(job) = job {
-                job(self);
+                // Who waits for it is answered when it is dropped.
+                let _ = caught(|| job(self));
             }
             let (asks, timer, events, wants_commit, is_idle) = {
                 let mut core = lock(&shard.core);
@@ -285,7 +292,8 @@ impl<S: Store> Shared<S> {
             self.tell(&events);
             if let Some(asks) = asks {
                 let began = Instant::now();
-                let snapshots = self.store.load(&asks);
+                let snapshots = caught(|| self.store.load(&asks))
+                    .unwrap_or_else(|| Err(StoreError::Unavailable(PANICKED.to_owned())));
                 let took = began.elapsed();
                 let mut core = lock(&shard.core);
                 core.loaded(self.tick(), took, snapshots);
@@ -368,6 +376,12 @@ impl<S: Store> Shard<S> {
 /// Nothing that is done while one of these is locked panics.
 pub(super) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Runs what is not the engine's own. If that panics, which is reported where it happens, the thread goes on: without it nobody
+/// would be answered any more, and the ledger could not be dropped.
+fn caught<T>(work: impl FnOnce() -> T) -> Option<T> {
+    panic::catch_unwind(AssertUnwindSafe(work)).ok()
 }
 
 fn micros(duration: Duration) -> u64 {
