@@ -291,6 +291,23 @@ fn what_waited_beyond_its_deadline_was_not_applied() {
 }
 
 #[test]
+fn a_deadline_holds_while_a_load_takes_longer() {
+    let (store, ledger, a) = funded(quick().with_deadline(Duration::from_millis(100)));
+    let takes = Duration::from_secs(3);
+    *store.0.load_takes.lock().unwrap() = takes;
+    let began = Instant::now();
+    // Both are answered: the one that is being loaded and the one that comes while it is.
+    for name in ["b", "c"] {
+        let late = wait(ledger.top_up(&account(name), key("t"), usd("1")));
+        assert!(matches!(late, Err(LedgerError::Unavailable { .. })), "{late:?}");
+    }
+    assert!(began.elapsed() < takes, "{:?}", began.elapsed());
+    // And what needs no load does not wait for it.
+    wait(ledger.hold_amount(&a, key("h"), usd("1"))).unwrap();
+    assert!(began.elapsed() < takes, "{:?}", began.elapsed());
+}
+
+#[test]
 fn pruning_forgets_what_is_kept_no_longer_and_nothing_else() {
     let clock = Arc::new(ManualClock::new());
     let store = TroubledStore::new(clock.clone());

@@ -43,6 +43,8 @@ pub(crate) struct Troubles {
     pub(crate) poisoned: Mutex<Option<AccountId>>,
     /// How long a commit takes.
     pub(crate) takes: Mutex<Duration>,
+    /// How long a load takes.
+    pub(crate) load_takes: Mutex<Duration>,
 }
 
 /// A handle to it: several engines may have one.
@@ -61,6 +63,7 @@ impl TroubledStore {
             delayed: Mutex::default(),
             poisoned: Mutex::default(),
             takes: Mutex::default(),
+            load_takes: Mutex::default(),
         }))
     }
 
@@ -93,6 +96,8 @@ impl Store for TroubledStore {
 
     fn load(&self, asks: &[Ask]) -> Result<Vec<Snapshot>, StoreError> {
         self.0.loads.fetch_add(1, Ordering::SeqCst);
+        let takes = *self.0.load_takes.lock().unwrap();
+        std::thread::sleep(takes);
         // What is on its way comes after what is shown.
         let snapshots = self.reachable()?.load(asks);
         let delayed = std::mem::take(&mut *self.0.delayed.lock().unwrap());

@@ -45,7 +45,7 @@ struct Desk<S: Store> {
 struct Bell {
     /// Whether there may be something to do that it has not looked at.
     rings: bool,
-    /// Whether it listens for nothing else: no deadline, no timer.
+    /// Whether it may come to listen for nothing else: no deadline, no timer. What it knew when it last looked may be old.
     sleeps: bool,
 }
 
@@ -101,7 +101,7 @@ impl<S: Store> Driver<S> {
                     commands: Vec::new(),
                     jobs: VecDeque::new(),
                     commit: Bell::default(),
-                    load: Bell::default(),
+                    load: Bell { rings: false, sleeps: true },
                     is_closed: false,
                 }),
                 commit_bell: Condvar::new(),
@@ -235,16 +235,18 @@ impl<S: Store> Shared<S> {
 
     fn commit_loop(self: &Arc<Self>, index: usize) {
         let Some(shard) = self.shards.get(index) else { return };
+        let mut looked = Instant::now();
         loop {
             let (sets, events, wants_load, is_idle) = {
                 let mut core = lock(&shard.core);
                 self.take_commands(shard, &mut core);
+                self.look(&mut core, &mut looked);
                 let sets = core.next_commit(self.tick(), self.store.now());
                 (sets, core.take_events(), core.wants_load(), core.is_idle())
             };
             if !is_idle {
                 let desk = lock(&shard.desk);
-                // Whoever loads also looks at deadlines.
+                // Whoever loads also looks at deadlines while this one commits.
                 if wants_load || desk.load.sleeps {
                     shard.ring(desk, Thread::Load);
                 }
@@ -260,8 +262,12 @@ impl<S: Store> Shared<S> {
                 let events = core.take_events();
                 drop(core);
                 self.tell(&events);
-            } else if !shard.wait(Thread::Commit, None, is_idle) {
-                return;
+            } else {
+                // A load may take longer than what waits for it is allowed to.
+                let most = (!is_idle).then_some(LOOK);
+                if !shard.wait(Thread::Commit, most, is_idle) {
+                    return;
+                }
             }
         }
     }
@@ -279,10 +285,7 @@ impl<S: Store> Shared<S> {
             let (asks, timer, events, wants_commit, is_idle) = {
                 let mut core = lock(&shard.core);
                 self.take_commands(shard, &mut core);
-                if looked.elapsed() >= LOOK {
-                    looked = Instant::now();
-                    core.expire(self.tick());
-                }
+                self.look(&mut core, &mut looked);
                 let asks = core.next_load(self.tick(), self.store.now());
                 (asks, core.next_timer(), core.take_events(), core.wants_commit(), core.is_idle())
             };
@@ -311,6 +314,14 @@ impl<S: Store> Shared<S> {
                     return;
                 }
             }
+        }
+    }
+
+    /// Looks at deadlines if that was not done lately. Both threads do, since either may be waiting for the store.
+    fn look(&self, core: &mut Core, looked: &mut Instant) {
+        if looked.elapsed() >= LOOK {
+            *looked = Instant::now();
+            core.expire(self.tick());
         }
     }
 
@@ -367,7 +378,7 @@ impl<S: Store> Shard<S> {
         if thread == Thread::Commit {
             desk.commit.rings = false;
         } else {
-            (desk.load.rings, desk.load.sleeps) = (false, false);
+            (desk.load.rings, desk.load.sleeps) = (false, true);
         }
         true
     }
