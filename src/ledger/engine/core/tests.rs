@@ -4,13 +4,16 @@ use std::sync::{Arc, Mutex};
 
 use super::*;
 use crate::amount::Unit;
+use crate::cap::{Cap, Caps};
 use crate::clock::Timestamp;
+use crate::id::ScopeId;
 use crate::ledger::engine::command::Work;
 use crate::ledger::request::{HoldRequest, PostKind, PostRequest, VoidRequest};
 use crate::ledger::rules::AccountState;
 use crate::ledger::store::asks::Snapshot;
 use crate::ledger::store::records::{AccountRecord, FORMAT, Version};
 use crate::ledger::store::sets::Outcome;
+use crate::period::Period;
 
 const NOW: Timestamp = Timestamp::from_micros(1_000_000);
 
@@ -154,4 +157,38 @@ fn a_void_that_was_perhaps_applied_is_not_called_not_applied_because_others_came
     core.expire(2_000);
     let answer = answered(&voided);
     assert!(matches!(answer.as_slice(), [Err(LedgerError::OutcomeUnknown { .. })]), "{answer:?}");
+}
+
+#[test]
+fn after_a_conflict_one_load_brings_all_that_is_needed() {
+    let mut core = core();
+    let a = AccountId::new("a").unwrap();
+    let cap = Cap::new(ScopeId::new("key:1").unwrap(), Period::day(), usd().minor(100));
+    let hold = HoldRequest::new(a.clone(), "h".parse().unwrap(), usd().minor(30))
+        .with_caps(Caps::new([cap.clone()]).unwrap());
+    let (_, held) = (top_up(&mut core, "a", "t"), submit(&mut core, a.clone(), Work::Hold(hold)));
+    core.next_load(0, NOW).unwrap();
+    core.loaded(0, Duration::ZERO, Ok(vec![Snapshot::default()]));
+    let made = core.next_commit(0, NOW).unwrap().remove(0);
+    core.committed(0, Duration::ZERO, vec![Outcome::Applied]);
+    assert!(answered(&held)[0].is_ok());
+    let voided = submit(&mut core, a.clone(), Work::Void(VoidRequest::new(a, "h".parse().unwrap())));
+    core.next_commit(0, NOW).unwrap();
+    core.committed(0, Duration::ZERO, vec![Outcome::Conflict(None)]);
+    let snapshot = |commits| {
+        let version = Version { commits, stamp: Stamps::seeded(commits).next() };
+        let account = AccountRecord { version, ..made.put.clone() };
+        let (holds, counters) = (made.new_holds.clone(), made.counters.clone());
+        Snapshot { account: Some(account), holds, counters, ..Snapshot::default() }
+    };
+    for commits in 2..4 {
+        let ask = core.next_load(0, NOW).unwrap().remove(0);
+        assert_eq!(ask.counters, [(cap.scope.clone(), cap.period)]);
+        assert_eq!(ask.turn.is_some(), commits == 3);
+        core.loaded(0, Duration::ZERO, Ok(vec![snapshot(commits)]));
+        assert_eq!(core.next_commit(0, NOW).unwrap()[0].holds.len(), 1);
+        let outcome = if commits < 3 { Outcome::Conflict(None) } else { Outcome::Applied };
+        core.committed(0, Duration::ZERO, vec![outcome]);
+    }
+    assert!(matches!(answered(&voided).as_slice(), [Ok(Answer::Hold(_))]));
 }
