@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use billing_guard::conformance::{self, outages};
 use billing_guard::{
     AccountId, Amount, EngineSettings, Event, FindRequest, Found, IdempotencyKey, Ledger, LedgerError,
-    LedgerExt, ManualClock, Observer, StoreLedger, Unit, wait,
+    LedgerExt, ManualClock, Observer, StatementRequest, StoreLedger, SweepRequest, Unit, wait,
 };
 
 #[allow(dead_code, unreachable_pub, reason = "an example, of which a test needs only the store")]
@@ -203,11 +203,11 @@ fn a_store_that_has_lost_data_is_reported_once_and_then_believed() {
     store.becomes(&older);
     let lost = wait(ledger.hold_amount(&a, key("i"), usd("1")));
     assert!(matches!(lost, Err(LedgerError::StoreRegressed { known: 2, found: 1 })), "{lost:?}");
+    // Another load, so that what the one before told has been told.
+    assert_eq!(available(&*ledger, &a), usd("4"));
     let told = told.0.lock().unwrap();
     let regressed = told.iter().filter(|event| matches!(event, Event::Regressed { .. })).count();
     assert_eq!(regressed, 1);
-    drop(told);
-    assert_eq!(available(&*ledger, &a), usd("4"));
 }
 
 #[test]
@@ -291,6 +291,23 @@ fn what_waited_beyond_its_deadline_was_not_applied() {
 }
 
 #[test]
+fn a_deadline_holds_while_a_load_takes_longer() {
+    let (store, ledger, a) = funded(quick().with_deadline(Duration::from_millis(100)));
+    let takes = Duration::from_secs(3);
+    *store.0.load_takes.lock().unwrap() = takes;
+    let began = Instant::now();
+    // Both are answered: the one that is being loaded and the one that comes while it is.
+    for name in ["b", "c"] {
+        let late = wait(ledger.top_up(&account(name), key("t"), usd("1")));
+        assert!(matches!(late, Err(LedgerError::Unavailable { .. })), "{late:?}");
+    }
+    assert!(began.elapsed() < takes, "{:?}", began.elapsed());
+    // And what needs no load does not wait for it.
+    wait(ledger.hold_amount(&a, key("h"), usd("1"))).unwrap();
+    assert!(began.elapsed() < takes, "{:?}", began.elapsed());
+}
+
+#[test]
 fn pruning_forgets_what_is_kept_no_longer_and_nothing_else() {
     let clock = Arc::new(ManualClock::new());
     let store = TroubledStore::new(clock.clone());
@@ -341,4 +358,42 @@ fn an_observer_is_told_latency_conflicts_reasons_and_what_is_held() {
         told.iter().map(held).collect::<Vec<i64>>().into_iter().filter(|it| *it != 0).collect::<Vec<_>>(),
         [300, -300]
     );
+}
+
+#[test]
+fn a_store_that_panics_is_one_that_fails_and_everybody_is_answered() {
+    let (store, ledger, a) = funded(quick());
+    store.fate(Fate::Panics);
+    assert!(!wait(ledger.hold_amount(&a, key("h"), usd("3"))).unwrap().is_replay());
+    store.0.panics.store(true, Ordering::SeqCst);
+    let statement = StatementRequest::new(a.clone());
+    let (other, find) = (account("b"), FindRequest::hold(a.clone(), key("h")));
+    let is_refused =
+        |error: LedgerError| assert!(matches!(error, LedgerError::Unavailable { .. }), "{error:?}");
+    is_refused(wait(ledger.top_up(&other, key("t"), usd("1"))).unwrap_err());
+    is_refused(wait(ledger.find(find)).unwrap_err());
+    is_refused(wait(ledger.statement(statement)).unwrap_err());
+    is_refused(wait(ledger.sweep(SweepRequest::default())).unwrap_err());
+    is_refused(wait(ledger.prune(10)).unwrap_err());
+    store.0.panics.store(false, Ordering::SeqCst);
+    assert_eq!(available(&*ledger, &a), usd("7"));
+    wait(ledger.prune(10)).unwrap();
+    drop(ledger);
+}
+
+/// Faulty.
+#[derive(Debug)]
+struct Panics;
+
+impl Observer for Panics {
+    fn observe(&self, _: &Event) {
+        panic!("a fault of the observer");
+    }
+}
+
+#[test]
+fn an_observer_that_panics_harms_nobody() {
+    let (_, ledger, a) = funded(quick().with_observer(Arc::new(Panics)));
+    wait(ledger.hold_amount(&a, key("h"), usd("3"))).unwrap();
+    assert_eq!(available(&*ledger, &a), usd("7"));
 }

@@ -24,6 +24,8 @@ pub(crate) enum Fate {
     Delayed,
     /// The same, and then the store is cut off.
     DelayedAndCut,
+    /// It is applied, and then the store panics.
+    Panics,
 }
 
 #[derive(Debug)]
@@ -31,6 +33,8 @@ pub(crate) struct Troubles {
     /// Swapped to make it lose data.
     store: Mutex<Arc<CustomStore>>,
     pub(crate) is_cut: AtomicBool,
+    /// Whether it panics when something is read.
+    pub(crate) panics: AtomicBool,
     pub(crate) loads: AtomicU64,
     pub(crate) commits: AtomicU64,
     pub(crate) fates: Mutex<VecDeque<Fate>>,
@@ -39,6 +43,8 @@ pub(crate) struct Troubles {
     pub(crate) poisoned: Mutex<Option<AccountId>>,
     /// How long a commit takes.
     pub(crate) takes: Mutex<Duration>,
+    /// How long a load takes.
+    pub(crate) load_takes: Mutex<Duration>,
 }
 
 /// A handle to it: several engines may have one.
@@ -50,12 +56,14 @@ impl TroubledStore {
         Self(Arc::new(Troubles {
             store: Mutex::new(Arc::new(CustomStore::new(clock))),
             is_cut: AtomicBool::new(false),
+            panics: AtomicBool::new(false),
             loads: AtomicU64::new(0),
             commits: AtomicU64::new(0),
             fates: Mutex::default(),
             delayed: Mutex::default(),
             poisoned: Mutex::default(),
             takes: Mutex::default(),
+            load_takes: Mutex::default(),
         }))
     }
 
@@ -73,6 +81,7 @@ impl TroubledStore {
     }
 
     fn reachable(&self) -> Result<Arc<CustomStore>, StoreError> {
+        assert!(!self.0.panics.load(Ordering::SeqCst), "a fault of the store");
         if self.0.is_cut.load(Ordering::SeqCst) {
             return Err(StoreError::Unavailable("the store is cut off".to_owned()));
         }
@@ -87,6 +96,8 @@ impl Store for TroubledStore {
 
     fn load(&self, asks: &[Ask]) -> Result<Vec<Snapshot>, StoreError> {
         self.0.loads.fetch_add(1, Ordering::SeqCst);
+        let takes = *self.0.load_takes.lock().unwrap();
+        std::thread::sleep(takes);
         // What is on its way comes after what is shown.
         let snapshots = self.reachable()?.load(asks);
         let delayed = std::mem::take(&mut *self.0.delayed.lock().unwrap());
@@ -110,6 +121,10 @@ impl Store for TroubledStore {
             None => return store.commit(sets),
             Some(Fate::Lost) => {
                 store.commit(sets);
+            }
+            Some(Fate::Panics) => {
+                store.commit(sets);
+                panic!("a fault of the store");
             }
             Some(Fate::Dropped) => {}
             Some(Fate::Delayed) => self.0.delayed.lock().unwrap().extend_from_slice(sets),

@@ -148,7 +148,12 @@ impl Core {
         } else {
             self.arrivals = self.arrivals.saturating_add(1);
             self.waiting = self.waiting.saturating_add(1);
-            slot.queue.push_back(Waiting { command, arrived: self.arrivals, since: tick });
+            slot.queue.push_back(Waiting {
+                command,
+                arrived: self.arrivals,
+                since: tick,
+                is_doubtful: false,
+            });
         }
         self.schedule(tick, &id);
     }
@@ -231,11 +236,13 @@ impl Core {
             }
             let in_flight = match &mut slot.phase {
                 Phase::Committing(flight) => Some(flight),
-                _ => slot.lost.as_mut(),
+                _ => None,
             };
-            if let Some(flight) = in_flight
-                && flight.pending.iter().any(|pending| late(&pending.waiting))
-            {
+            // While a fence is on its way there are two.
+            for flight in in_flight.into_iter().chain(slot.lost.as_mut()) {
+                if !flight.pending.iter().any(|pending| late(&pending.waiting)) {
+                    continue;
+                }
                 let (gone, kept) = std::mem::take(&mut flight.pending)
                     .into_iter()
                     .partition(|pending| late(&pending.waiting));
@@ -296,6 +303,13 @@ impl Core {
 
     fn answer(&mut self, tick: u64, waiting: Waiting, answer: Result<Answer, LedgerError>) {
         self.waiting = self.waiting.saturating_sub(1);
+        let answer = match answer {
+            // Nobody can say any more that it was certainly not applied.
+            Err(LedgerError::Unavailable { detail }) if waiting.is_doubtful => {
+                Err(waiting.command.work.unknown(&detail))
+            }
+            answer => answer,
+        };
         if self.observed {
             let waited = Duration::from_micros(tick.saturating_sub(waiting.since));
             self.events.push(Event::answered(&waiting.command, &answer, waited));

@@ -2,6 +2,7 @@
 
 use std::collections::VecDeque;
 use std::hash::{BuildHasher, RandomState};
+use std::panic::{self, AssertUnwindSafe};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::{self, JoinHandle};
@@ -15,13 +16,17 @@ use crate::ledger::engine::core::{Core, CoreLimits, unavailable};
 use crate::ledger::engine::observe::Event;
 use crate::ledger::engine::reply_slot;
 use crate::ledger::future::LedgerFuture;
-use crate::ledger::store::Store;
 use crate::ledger::store::records::Stamps;
+use crate::ledger::store::sets::Outcome;
+use crate::ledger::store::{Store, StoreError};
 
 /// How often deadlines are looked at.
 const LOOK: Duration = Duration::from_millis(100);
 /// How long what was submitted during a commit waits for its account to be loaded, at most: about as long as a commit should take.
 const MEANWHILE: Duration = Duration::from_millis(5);
+
+/// What is said of a store that panicked.
+const PANICKED: &str = "the store panicked";
 
 /// Something to do with the store beside loads and commits: a page, a list of what is due.
 pub(super) type Job<S> = Box<dyn FnOnce(&Arc<Shared<S>>) + Send>;
@@ -40,7 +45,7 @@ struct Desk<S: Store> {
 struct Bell {
     /// Whether there may be something to do that it has not looked at.
     rings: bool,
-    /// Whether it listens for nothing else: no deadline, no timer.
+    /// Whether it may come to listen for nothing else: no deadline, no timer. What it knew when it last looked may be old.
     sleeps: bool,
 }
 
@@ -96,7 +101,7 @@ impl<S: Store> Driver<S> {
                     commands: Vec::new(),
                     jobs: VecDeque::new(),
                     commit: Bell::default(),
-                    load: Bell::default(),
+                    load: Bell { rings: false, sleeps: true },
                     is_closed: false,
                 }),
                 commit_bell: Condvar::new(),
@@ -223,23 +228,25 @@ impl<S: Store> Shared<S> {
     fn tell(&self, events: &[Event]) {
         if let Some(observer) = &self.settings.observer {
             for event in events {
-                observer.observe(event);
+                let _ = caught(|| observer.observe(event));
             }
         }
     }
 
     fn commit_loop(self: &Arc<Self>, index: usize) {
         let Some(shard) = self.shards.get(index) else { return };
+        let mut looked = Instant::now();
         loop {
             let (sets, events, wants_load, is_idle) = {
                 let mut core = lock(&shard.core);
                 self.take_commands(shard, &mut core);
+                self.look(&mut core, &mut looked);
                 let sets = core.next_commit(self.tick(), self.store.now());
                 (sets, core.take_events(), core.wants_load(), core.is_idle())
             };
             if !is_idle {
                 let desk = lock(&shard.desk);
-                // Whoever loads also looks at deadlines.
+                // Whoever loads also looks at deadlines while this one commits.
                 if wants_load || desk.load.sleeps {
                     shard.ring(desk, Thread::Load);
                 }
@@ -247,15 +254,20 @@ impl<S: Store> Shared<S> {
             self.tell(&events);
             if let Some(sets) = sets {
                 let began = Instant::now();
-                let outcomes = self.store.commit(&sets);
+                let outcomes = caught(|| self.store.commit(&sets))
+                    .unwrap_or_else(|| vec![Outcome::Unknown(PANICKED.to_owned()); sets.len()]);
                 let took = began.elapsed();
                 let mut core = lock(&shard.core);
                 core.committed(self.tick(), took, outcomes);
                 let events = core.take_events();
                 drop(core);
                 self.tell(&events);
-            } else if !shard.wait(Thread::Commit, None, is_idle) {
-                return;
+            } else {
+                // A load may take longer than what waits for it is allowed to.
+                let most = (!is_idle).then_some(LOOK);
+                if !shard.wait(Thread::Commit, most, is_idle) {
+                    return;
+                }
             }
         }
     }
@@ -267,15 +279,13 @@ impl<S: Store> Shared<S> {
             let job = lock(&shard.desk).jobs.pop_front();
             let has_job = job.is_some();
             if let Some(job) = job {
-                job(self);
+                // Who waits for it is answered when it is dropped.
+                let _ = caught(|| job(self));
             }
             let (asks, timer, events, wants_commit, is_idle) = {
                 let mut core = lock(&shard.core);
                 self.take_commands(shard, &mut core);
-                if looked.elapsed() >= LOOK {
-                    looked = Instant::now();
-                    core.expire(self.tick());
-                }
+                self.look(&mut core, &mut looked);
                 let asks = core.next_load(self.tick(), self.store.now());
                 (asks, core.next_timer(), core.take_events(), core.wants_commit(), core.is_idle())
             };
@@ -285,7 +295,8 @@ impl<S: Store> Shared<S> {
             self.tell(&events);
             if let Some(asks) = asks {
                 let began = Instant::now();
-                let snapshots = self.store.load(&asks);
+                let snapshots = caught(|| self.store.load(&asks))
+                    .unwrap_or_else(|| Err(StoreError::Unavailable(PANICKED.to_owned())));
                 let took = began.elapsed();
                 let mut core = lock(&shard.core);
                 core.loaded(self.tick(), took, snapshots);
@@ -303,6 +314,14 @@ impl<S: Store> Shared<S> {
                     return;
                 }
             }
+        }
+    }
+
+    /// Looks at deadlines if that was not done lately. Both threads do, since either may be waiting for the store.
+    fn look(&self, core: &mut Core, looked: &mut Instant) {
+        if looked.elapsed() >= LOOK {
+            *looked = Instant::now();
+            core.expire(self.tick());
         }
     }
 
@@ -359,7 +378,7 @@ impl<S: Store> Shard<S> {
         if thread == Thread::Commit {
             desk.commit.rings = false;
         } else {
-            (desk.load.rings, desk.load.sleeps) = (false, false);
+            (desk.load.rings, desk.load.sleeps) = (false, true);
         }
         true
     }
@@ -368,6 +387,12 @@ impl<S: Store> Shard<S> {
 /// Nothing that is done while one of these is locked panics.
 pub(super) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Runs what is not the engine's own. If that panics, which is reported where it happens, the thread goes on: without it nobody
+/// would be answered any more, and the ledger could not be dropped.
+fn caught<T>(work: impl FnOnce() -> T) -> Option<T> {
+    panic::catch_unwind(AssertUnwindSafe(work)).ok()
 }
 
 fn micros(duration: Duration) -> u64 {

@@ -13,7 +13,7 @@ struct State<T> {
     is_promised: bool,
 }
 
-/// Gives the answer. Dropped without one, it says that the ledger was closed.
+/// Gives the answer. Dropped without one, it says that there will be none.
 pub(super) struct Giver<T>(Arc<Mutex<State<T>>>);
 
 /// Waits for the answer.
@@ -51,7 +51,9 @@ impl<T> Giver<T> {
 
 impl<T> Drop for Giver<T> {
     fn drop(&mut self) {
-        self.put(Err(LedgerError::Unavailable { detail: "the ledger was closed".to_owned() }));
+        self.put(Err(LedgerError::Unavailable {
+            detail: "the ledger was closed, or its store panicked".to_owned(),
+        }));
     }
 }
 

@@ -21,6 +21,8 @@ pub(super) struct Waiting {
     pub(super) arrived: u64,
     /// When it arrived, on the monotonic clock in microseconds.
     pub(super) since: u64,
+    /// Whether it was perhaps applied, and deciding it again will tell.
+    pub(super) is_doubtful: bool,
 }
 
 /// A command that is decided. Its answer leaves when what it was decided on is committed.

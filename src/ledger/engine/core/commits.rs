@@ -9,7 +9,7 @@ use crate::error::LedgerError;
 use crate::id::AccountId;
 use crate::ledger::engine::command::{Answer, Work};
 use crate::ledger::engine::core::{Core, rest, unavailable};
-use crate::ledger::engine::decide::{Decided, decide};
+use crate::ledger::engine::decide::{Decided, decide, scopes_of_hold};
 use crate::ledger::engine::draft::Draft;
 use crate::ledger::engine::known::Known;
 use crate::ledger::engine::observe::Event;
@@ -140,7 +140,7 @@ impl Core {
                 }
                 break;
             }
-            let Some(waiting) = next.pop_front().or_else(|| slot.queue.pop_front()) else { break };
+            let Some(mut waiting) = next.pop_front().or_else(|| slot.queue.pop_front()) else { break };
             if waiting.command.deadline <= built.tick {
                 built.answers.push((waiting, Err(unavailable("it waited longer than allowed"))));
                 continue;
@@ -173,6 +173,8 @@ impl Core {
             match decide(known, &waiting.command.work, now, &mut draft.window) {
                 Decided::Changes(changes, answer) => {
                     draft.apply(known, *changes);
+                    // Applied before, it would have nothing left to change.
+                    waiting.is_doubtful = false;
                     pending.push(Pending { waiting, answer: Ok(answer) });
                 }
                 Decided::DueFirst => slot.park(waiting, Load::Soon),
@@ -271,6 +273,11 @@ impl Core {
                 self.answer(tick, waiting, answer);
             }
             return;
+        }
+        if let Some(known) = &slot.known {
+            // Which counters these holds are in is known here; a load that took the account's turn has to bring all that is needed.
+            let holds = flight.holds.iter().filter_map(|key| known.hold(key));
+            slot.scopes.extend(holds.flat_map(|hold| scopes_of_hold(&hold.record.hold)));
         }
         slot.forget();
         slot.seen = slot.seen.or(flight.expected);

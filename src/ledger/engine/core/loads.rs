@@ -134,7 +134,14 @@ impl Core {
                 slot.needs_fence = true;
             } else {
                 slot.needs_fence = false;
-                slot.put_back(lost.pending);
+                // Others have written the account since. One that made rows would have left its stamp on them; of one that
+                // did not (a capture, a void) only the rules tell whether it was applied.
+                let is_doubtful = lost.new_holds.is_empty() && lost.new_entries.is_empty();
+                let mut pending = lost.pending;
+                for pending in &mut pending {
+                    pending.waiting.is_doubtful |= is_doubtful;
+                }
+                slot.put_back(pending);
             }
         }
         let known = Known::new(snapshot, *ask, slot.proven_by_load, before, self.limits.remembered_holds);

@@ -4,13 +4,16 @@ use std::sync::{Arc, Mutex};
 
 use super::*;
 use crate::amount::Unit;
+use crate::cap::{Cap, Caps};
 use crate::clock::Timestamp;
+use crate::id::ScopeId;
 use crate::ledger::engine::command::Work;
-use crate::ledger::request::{PostKind, PostRequest};
+use crate::ledger::request::{HoldRequest, PostKind, PostRequest, VoidRequest};
 use crate::ledger::rules::AccountState;
 use crate::ledger::store::asks::Snapshot;
 use crate::ledger::store::records::{AccountRecord, FORMAT, Version};
 use crate::ledger::store::sets::Outcome;
+use crate::period::Period;
 
 const NOW: Timestamp = Timestamp::from_micros(1_000_000);
 
@@ -26,13 +29,17 @@ fn core() -> Core {
 
 /// Submits a top-up with this key to an account.
 fn top_up(core: &mut Core, account: &str, key: &str) -> Answers {
-    let answers = Answers::default();
-    let theirs = Arc::clone(&answers);
     let account = AccountId::new(account).unwrap();
     let request =
         PostRequest::new(account.clone(), key.parse().unwrap(), PostKind::top_up(), usd().minor(100));
+    submit(core, account, Work::Post(request))
+}
+
+fn submit(core: &mut Core, account: AccountId, work: Work) -> Answers {
+    let answers = Answers::default();
+    let theirs = Arc::clone(&answers);
     let reply = Box::new(move |answer| theirs.lock().unwrap().push(answer));
-    core.submit(0, Command { account, work: Work::Post(request), deadline: 1_000, reply });
+    core.submit(0, Command { account, work, deadline: 1_000, reply });
     answers
 }
 
@@ -104,4 +111,84 @@ fn what_is_asked_while_a_commit_is_on_its_way_waits_for_the_next() {
     assert_eq!(next[0].put.seq(), 49);
     core.committed(0, Duration::ZERO, vec![Outcome::Applied]);
     assert!(more.iter().all(|answers| answered(answers).len() == 1));
+}
+
+#[test]
+fn who_waits_for_what_was_perhaps_applied_is_answered_in_time_while_a_fence_is_on_its_way() {
+    let mut core = core();
+    let answers = top_up(&mut core, "a", "t");
+    core.next_load(0, NOW).unwrap();
+    core.loaded(0, Duration::ZERO, Ok(vec![Snapshot::default()]));
+    core.next_commit(0, NOW).unwrap();
+    core.committed(0, Duration::ZERO, vec![Outcome::Unknown("lost".to_owned())]);
+    core.next_load(0, NOW).unwrap();
+    core.loaded(0, Duration::ZERO, Ok(vec![Snapshot::default()]));
+    let fence = core.next_commit(0, NOW).unwrap();
+    assert_eq!(fence[0].new_entries.len(), 0);
+    // The store says nothing more until after the deadline.
+    core.expire(2_000);
+    assert!(matches!(answered(&answers).as_slice(), [Err(LedgerError::OutcomeUnknown { .. })]));
+    core.committed(2_000, Duration::ZERO, vec![Outcome::Applied]);
+    assert!(core.is_idle());
+}
+
+#[test]
+fn a_void_that_was_perhaps_applied_is_not_called_not_applied_because_others_came_after_it() {
+    let mut core = core();
+    let a = AccountId::new("a").unwrap();
+    let hold = HoldRequest::new(a.clone(), "h".parse().unwrap(), usd().minor(30));
+    let (_, held) = (top_up(&mut core, "a", "t"), submit(&mut core, a.clone(), Work::Hold(hold)));
+    core.next_load(0, NOW).unwrap();
+    core.loaded(0, Duration::ZERO, Ok(vec![Snapshot::default()]));
+    core.next_commit(0, NOW).unwrap();
+    core.committed(0, Duration::ZERO, vec![Outcome::Applied]);
+    assert!(answered(&held)[0].is_ok());
+    let void = VoidRequest::new(a.clone(), "h".parse().unwrap());
+    let voided = submit(&mut core, a, Work::Void(void));
+    let set = core.next_commit(0, NOW).unwrap();
+    core.committed(0, Duration::ZERO, vec![Outcome::Unknown("lost".to_owned())]);
+    // It was applied, and then somebody else wrote the account: its stamp is gone.
+    core.next_load(0, NOW).unwrap();
+    let version = Version { commits: 3, stamp: Stamps::seeded(2).next() };
+    let account = AccountRecord { version, ..set[0].put.clone() };
+    let snapshot = Snapshot { account: Some(account), holds: set[0].holds.clone(), ..Snapshot::default() };
+    core.loaded(0, Duration::ZERO, Ok(vec![snapshot]));
+    // Nothing more is done before the deadline.
+    core.expire(2_000);
+    let answer = answered(&voided);
+    assert!(matches!(answer.as_slice(), [Err(LedgerError::OutcomeUnknown { .. })]), "{answer:?}");
+}
+
+#[test]
+fn after_a_conflict_one_load_brings_all_that_is_needed() {
+    let mut core = core();
+    let a = AccountId::new("a").unwrap();
+    let cap = Cap::new(ScopeId::new("key:1").unwrap(), Period::day(), usd().minor(100));
+    let hold = HoldRequest::new(a.clone(), "h".parse().unwrap(), usd().minor(30))
+        .with_caps(Caps::new([cap.clone()]).unwrap());
+    let (_, held) = (top_up(&mut core, "a", "t"), submit(&mut core, a.clone(), Work::Hold(hold)));
+    core.next_load(0, NOW).unwrap();
+    core.loaded(0, Duration::ZERO, Ok(vec![Snapshot::default()]));
+    let made = core.next_commit(0, NOW).unwrap().remove(0);
+    core.committed(0, Duration::ZERO, vec![Outcome::Applied]);
+    assert!(answered(&held)[0].is_ok());
+    let voided = submit(&mut core, a.clone(), Work::Void(VoidRequest::new(a, "h".parse().unwrap())));
+    core.next_commit(0, NOW).unwrap();
+    core.committed(0, Duration::ZERO, vec![Outcome::Conflict(None)]);
+    let snapshot = |commits| {
+        let version = Version { commits, stamp: Stamps::seeded(commits).next() };
+        let account = AccountRecord { version, ..made.put.clone() };
+        let (holds, counters) = (made.new_holds.clone(), made.counters.clone());
+        Snapshot { account: Some(account), holds, counters, ..Snapshot::default() }
+    };
+    for commits in 2..4 {
+        let ask = core.next_load(0, NOW).unwrap().remove(0);
+        assert_eq!(ask.counters, [(cap.scope.clone(), cap.period)]);
+        assert_eq!(ask.turn.is_some(), commits == 3);
+        core.loaded(0, Duration::ZERO, Ok(vec![snapshot(commits)]));
+        assert_eq!(core.next_commit(0, NOW).unwrap()[0].holds.len(), 1);
+        let outcome = if commits < 3 { Outcome::Conflict(None) } else { Outcome::Applied };
+        core.committed(0, Duration::ZERO, vec![outcome]);
+    }
+    assert!(matches!(answered(&voided).as_slice(), [Ok(Answer::Hold(_))]));
 }
