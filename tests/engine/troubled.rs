@@ -24,6 +24,8 @@ pub(crate) enum Fate {
     Delayed,
     /// The same, and then the store is cut off.
     DelayedAndCut,
+    /// It is applied, and then the store panics.
+    Panic,
 }
 
 #[derive(Debug)]
@@ -37,7 +39,8 @@ pub(crate) struct Troubles {
     delayed: Mutex<Vec<Set>>,
     /// Sets of this account are not taken, nor is anything committed with them.
     pub(crate) poisoned: Mutex<Option<AccountId>>,
-    /// How long a commit takes.
+    pub(crate) prunes: AtomicU64,
+    /// How long a commit takes, or pruning an account.
     pub(crate) takes: Mutex<Duration>,
 }
 
@@ -55,6 +58,7 @@ impl TroubledStore {
             fates: Mutex::default(),
             delayed: Mutex::default(),
             poisoned: Mutex::default(),
+            prunes: AtomicU64::new(0),
             takes: Mutex::default(),
         }))
     }
@@ -112,6 +116,10 @@ impl Store for TroubledStore {
                 store.commit(sets);
             }
             Some(Fate::Dropped) => {}
+            Some(Fate::Panic) => {
+                store.commit(sets);
+                panic!("a store that panics, as it was told to");
+            }
             Some(Fate::Delayed) => self.0.delayed.lock().unwrap().extend_from_slice(sets),
             Some(Fate::DelayedAndCut) => {
                 self.0.delayed.lock().unwrap().extend_from_slice(sets);
@@ -156,6 +164,9 @@ impl Store for TroubledStore {
     }
 
     fn prune(&self, account: &AccountId, now: Timestamp, limit: u32) -> Result<Pruned, StoreError> {
+        self.0.prunes.fetch_add(1, Ordering::SeqCst);
+        let takes = *self.0.takes.lock().unwrap();
+        std::thread::sleep(takes);
         self.reachable()?.prune(account, now, limit)
     }
 }

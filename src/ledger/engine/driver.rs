@@ -2,6 +2,7 @@
 
 use std::collections::VecDeque;
 use std::hash::{BuildHasher, RandomState};
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::{self, JoinHandle};
@@ -15,13 +16,17 @@ use crate::ledger::engine::core::{Core, CoreLimits, unavailable};
 use crate::ledger::engine::observe::Event;
 use crate::ledger::engine::reply_slot;
 use crate::ledger::future::LedgerFuture;
-use crate::ledger::store::Store;
+use crate::ledger::store::asks::{Ask, Snapshot};
 use crate::ledger::store::records::Stamps;
+use crate::ledger::store::sets::{Outcome, Set};
+use crate::ledger::store::{Store, StoreError};
 
 /// How often deadlines are looked at.
 const LOOK: Duration = Duration::from_millis(100);
 /// How long what was submitted during a commit waits for its account to be loaded, at most: about as long as a commit should take.
 const MEANWHILE: Duration = Duration::from_millis(5);
+
+const PANICKED: &str = "the store panicked";
 
 /// Something to do with the store beside loads and commits: a page, a list of what is due.
 pub(super) type Job<S> = Box<dyn FnOnce(&Arc<Shared<S>>) + Send>;
@@ -223,9 +228,21 @@ impl<S: Store> Shared<S> {
     fn tell(&self, events: &[Event]) {
         if let Some(observer) = &self.settings.observer {
             for event in events {
-                observer.observe(event);
+                // A thread that it ended would answer nobody any more.
+                let _ = catch_unwind(AssertUnwindSafe(|| observer.observe(event)));
             }
         }
+    }
+
+    /// Commits. Of a store that panics it is not known how far it came.
+    fn commit(&self, sets: &[Set]) -> Vec<Outcome> {
+        catch_unwind(AssertUnwindSafe(|| self.store.commit(sets)))
+            .unwrap_or_else(|_| sets.iter().map(|_| Outcome::Unknown(PANICKED.to_owned())).collect())
+    }
+
+    fn load(&self, asks: &[Ask]) -> Result<Vec<Snapshot>, StoreError> {
+        catch_unwind(AssertUnwindSafe(|| self.store.load(asks)))
+            .unwrap_or_else(|_| Err(StoreError::Unavailable(PANICKED.to_owned())))
     }
 
     fn commit_loop(self: &Arc<Self>, index: usize) {
@@ -247,7 +264,7 @@ impl<S: Store> Shared<S> {
             self.tell(&events);
             if let Some(sets) = sets {
                 let began = Instant::now();
-                let outcomes = self.store.commit(&sets);
+                let outcomes = self.commit(&sets);
                 let took = began.elapsed();
                 let mut core = lock(&shard.core);
                 core.committed(self.tick(), took, outcomes);
@@ -267,7 +284,8 @@ impl<S: Store> Shared<S> {
             let job = lock(&shard.desk).jobs.pop_front();
             let has_job = job.is_some();
             if let Some(job) = job {
-                job(self);
+                // Whoever waits for it is told when it is dropped.
+                let _ = catch_unwind(AssertUnwindSafe(|| job(self)));
             }
             let (asks, timer, events, wants_commit, is_idle) = {
                 let mut core = lock(&shard.core);
@@ -285,7 +303,7 @@ impl<S: Store> Shared<S> {
             self.tell(&events);
             if let Some(asks) = asks {
                 let began = Instant::now();
-                let snapshots = self.store.load(&asks);
+                let snapshots = self.load(&asks);
                 let took = began.elapsed();
                 let mut core = lock(&shard.core);
                 core.loaded(self.tick(), took, snapshots);
