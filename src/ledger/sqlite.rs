@@ -56,8 +56,8 @@ use turnstile::Turnstile;
 /// database itself reports of this. The disk has to keep its word about syncs; network drives do not, and are no place for it.
 ///
 /// Several processes may have one file open. Beside it are `-wal` and `-shm`, which belong to it, and `-turn`, by which
-/// processes that write take turns; that one is empty and can be deleted while nobody has the file open. Never copy the file
-/// alone while it is open: [`backup_to`](Self::backup_to) makes a copy that is whole.
+/// processes that write take turns; that one is empty and can be deleted while nobody has the file open. Never move, replace or
+/// delete the file while it is open: what is acknowledged after that is lost. And never copy it alone: [`backup_to`](Self::backup_to) makes a copy that is whole.
 ///
 /// # Its clock
 ///
