@@ -23,9 +23,10 @@ impl Observer for ToMetrics {
                 histogram!("ledger_batch_accounts").record(count(*accounts));
                 histogram!("ledger_batch_commands").record(count(*commands));
                 for change in held {
-                    // A gauge is a float, and only for looking at. Amounts stay integers everywhere else.
+                    // A gauge is a float, and only for looking at. Amounts stay integers everywhere else. It begins at 0 with
+                    // each process, so what several show has to be added up, and starts below what is really held.
                     let change_in_units = change.minor() as f64 / 10_f64.powi(change.unit().scale().into());
-                    gauge!("ledger_held", "unit" => change.unit().code().to_owned())
+                    gauge!("ledger_held_change", "unit" => change.unit().code().to_owned())
                         .increment(change_in_units);
                 }
             }

@@ -26,6 +26,7 @@
 //! * **Uncollected work** is at most the sum over open holds of `max(0, true cost - hold)`, and none if work stops at
 //!   what its hold [covers](Hold::covers).
 //! * **Once.** A request repeated with its [`IdempotencyKey`] is charged once; a dropped future loses nothing.
+//! * **Durable, if you choose so.** With a [`StoreLedger`] on SQLite, what was answered is on disk.
 //! * **Exact.** Amounts are integers, prices are decimal text, and rounding happens once, when a price becomes an
 //!   [`Amount`].
 //! * **A refusal is proved**, and told apart: an account that is empty, one whose balance is in use, and a ledger that
@@ -33,9 +34,9 @@
 //!
 //! # What it does not do
 //!
-//! It takes no payments, sends no mail, serves no HTTP, runs no background thread and writes no log. It keeps balances
-//! in memory ([`MemoryLedger`]); durable ledgers come as features in later versions. A single process whose
-//! balances may go with it, a test, or a [`Ledger`] of your own are what it suits today.
+//! It takes no payments, sends no mail, serves no HTTP and writes no log. Only a [`StoreLedger`] starts threads. Balances
+//! live in memory ([`MemoryLedger`]), with feature `sqlite` in a file that several processes may share (`SqliteStore`), or in
+//! a database of your own ([`store::Store`]). PostgreSQL and Redis are to come.
 //!
 //! # The parts
 //!
@@ -44,8 +45,9 @@
 //! * [`Ledger`] is the contract of what keeps balances, with its numbered clauses; [`LedgerExt`] has shorthands. The
 //!   [`manual`] states each clause in full, and [`verify`] proves an account's books.
 //! * [`GrantTerms`] are the terms of credit, [`Cap`]s what may be spent under a scope in a [`Period`].
-//! * [`MemoryLedger`] is the one there is. Feature `conformance` is the contract as a suite of tests, for a ledger of
-//!   your own.
+//! * [`MemoryLedger`] keeps balances for as long as the process lives. [`StoreLedger`] keeps them in any [`store`], such as
+//!   `SqliteStore`; what is promised then is in [`manual::durability`]. Feature `conformance` is the contract as a suite of
+//!   tests, for a ledger of your own.
 //! * [`Renderer`] turns an [`Error`] into the body a [`Shape`] documents; [`Recognized`] reads such a body again.
 //! * [`Spending`] sums up where an account's credit went; [`export`] writes its history for other programs.
 //! * [`Amount`] and [`Unit`], [`Quantity`] and [`Usage`], [`Timestamp`], [`Period`] and [`Clock`] are

@@ -1,5 +1,5 @@
 //! What a database of your own has to do to become a ledger: implement [`Store`], and give it to a
-//! [`StoreLedger`](crate::StoreLedger).
+//! [`StoreLedger`](crate::StoreLedger). [`export`] and [`import`] move all that a store keeps through a file.
 
 pub use crate::ledger::store::asks::{Ask, Snapshot, Turn};
 pub use crate::ledger::store::pages::{CountersQuery, EntriesQuery, OpenHoldsQuery, Page, Pruned};

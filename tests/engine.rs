@@ -203,8 +203,9 @@ fn a_store_that_has_lost_data_is_reported_once_and_then_believed() {
     store.becomes(&older);
     let lost = wait(ledger.hold_amount(&a, key("i"), usd("1")));
     assert!(matches!(lost, Err(LedgerError::StoreRegressed { known: 2, found: 1 })), "{lost:?}");
-    // Another load, so that what the one before told has been told.
     assert_eq!(available(&*ledger, &a), usd("4"));
+    // An answer leaves before its event is told.
+    drop(ledger);
     let told = told.0.lock().unwrap();
     let regressed = told.iter().filter(|event| matches!(event, Event::Regressed { .. })).count();
     assert_eq!(regressed, 1);
@@ -325,6 +326,43 @@ fn pruning_forgets_what_is_kept_no_longer_and_nothing_else() {
     assert_eq!(wait(ledger.find(FindRequest::hold(a.clone(), key("closed")))).unwrap(), Found::NotApplied);
     assert!(matches!(wait(ledger.find(FindRequest::hold(a, key("open")))).unwrap(), Found::Hold(_)));
     assert!(matches!(wait(ledger.prune(0)), Err(LedgerError::Invalid { .. })));
+}
+
+/// Accounts with a closed hold each, whose key is kept no longer.
+fn prunable(count: u64) -> (TroubledStore, StoreLedger<TroubledStore>) {
+    let clock = Arc::new(ManualClock::new());
+    let store = TroubledStore::new(clock.clone());
+    let ledger = StoreLedger::with_settings(store.clone(), quick());
+    for number in 0..count {
+        let a = account(&format!("n{number}"));
+        wait(ledger.top_up(&a, key("t"), usd("10"))).unwrap();
+        wait(ledger.hold_amount(&a, key("h"), usd("1"))).unwrap();
+        wait(ledger.capture_final(&a, key("h"), usd("1"))).unwrap();
+    }
+    clock.advance(Duration::from_secs(24 * 3_600));
+    (store, ledger)
+}
+
+#[test]
+fn pruning_goes_on_where_the_call_before_ended() {
+    let (_, ledger) = prunable(5);
+    let pruned: Vec<_> = (0..4)
+        .map(|_| {
+            let pruned = wait(ledger.prune(2)).unwrap();
+            (pruned.holds, pruned.more)
+        })
+        .collect();
+    assert_eq!(pruned, [(2, true), (2, true), (1, false), (0, false)]);
+}
+
+#[test]
+fn others_do_not_wait_until_all_is_pruned() {
+    let (store, ledger) = prunable(100);
+    *store.0.takes.lock().unwrap() = Duration::from_millis(10);
+    let pruning = ledger.prune(1_000);
+    assert_eq!(available(&ledger, &account("n50")), usd("9"));
+    assert!(store.0.prunes.load(Ordering::SeqCst) < 50);
+    assert_eq!(wait(pruning).unwrap().holds, 100);
 }
 
 #[test]

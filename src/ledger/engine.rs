@@ -39,7 +39,16 @@ use command::{Answer, Work};
 use driver::Driver;
 use observe::Observer;
 
-/// How an engine works.
+/// How an engine works. What is out of range is taken as the nearest value in it.
+///
+/// ```
+/// use billing_guard::EngineSettings;
+/// use std::time::Duration;
+///
+/// // For a service that would rather answer 503 soon than let its callers wait.
+/// let settings = EngineSettings::new().with_deadline(Duration::from_secs(2)).with_most_waiting(5_000);
+/// # let _ = settings;
+/// ```
 #[derive(Clone, Debug)]
 pub struct EngineSettings {
     pub(crate) writers: usize,
@@ -51,7 +60,8 @@ pub struct EngineSettings {
 }
 
 impl EngineSettings {
-    /// One writer, a deadline of 10 seconds, at most 65,536 commands waiting, 200,000 rows remembered.
+    /// One writer, a deadline of 10 seconds, no observer, at most 65,536 commands waiting, 200,000 rows remembered, loads for
+    /// refusals 100 ms apart.
     #[must_use]
     pub const fn new() -> Self {
         Self {
@@ -72,8 +82,9 @@ impl EngineSettings {
         self
     }
 
-    /// Sets how long a command may wait, at most an hour. What still waits then was not applied; what is on its way to the
-    /// store is answered as [unknown](crate::LedgerError::OutcomeUnknown).
+    /// Sets how long a command may wait, at most an hour; it is looked at every 100 ms. What still waits then is
+    /// [unavailable](crate::LedgerError::Unavailable) and was not applied; what is on its way to the store is answered as
+    /// [unknown](crate::LedgerError::OutcomeUnknown). With nothing, every command is unavailable at once.
     #[must_use]
     pub fn with_deadline(mut self, deadline: Duration) -> Self {
         self.deadline = deadline.min(Duration::from_secs(3_600));
@@ -87,14 +98,16 @@ impl EngineSettings {
         self
     }
 
-    /// Sets how many commands can wait; one more is refused as not available.
+    /// Sets how many commands can wait, 1 or more, over all accounts; one more is refused as
+    /// [unavailable](crate::LedgerError::Unavailable) at once.
     #[must_use]
     pub fn with_most_waiting(mut self, commands: usize) -> Self {
         self.waiting = commands.max(1);
         self
     }
 
-    /// Sets how much is remembered of accounts, so that they need no load: rows, some 300 bytes each, up to twice as many.
+    /// Sets how much is remembered of accounts, so that they need no load: rows, 1 or more, some 300 bytes each, up to twice
+    /// as many.
     #[must_use]
     pub fn with_remembered(mut self, rows: usize) -> Self {
         self.remembered = rows.max(1);
@@ -107,12 +120,6 @@ impl EngineSettings {
     pub fn with_refusals_apart(mut self, apart: Duration) -> Self {
         self.refusals_apart = apart;
         self
-    }
-
-    /// How many commits can be on their way at a time.
-    #[must_use]
-    pub const fn writers(&self) -> usize {
-        self.writers
     }
 }
 
@@ -130,7 +137,10 @@ impl Default for EngineSettings {
 /// Several processes may work on one store: what one did without the other's knowledge makes the other load and decide again.
 ///
 /// Nothing is polled by the caller: dropping a future, or the runtime, undoes nothing. Dropping the ledger completes what
-/// was submitted, as long as the store answers before the deadline, and stops the threads.
+/// was submitted, as long as the store answers before the deadline, and stops the threads; it blocks for as long as that takes.
+///
+/// For [`prune`](Self::prune), a backup and other work on the [`store`](Self::store), keep an `Arc` of it beside the one that is given
+/// to [`Guard::builder`](crate::Guard::builder).
 ///
 /// ```
 /// # #[cfg(feature = "sqlite")] {
@@ -168,12 +178,13 @@ impl<S: Store> StoreLedger<S> {
     }
 
     /// Deletes holds whose keys are kept no longer and counters that nobody needs, `limit` at most (1 to 10,000), going on where the
-    /// call before ended; looks at 1,000 accounts at most. Run it now and then, in every process if you like. Entries
-    /// are never deleted.
+    /// call before ended; looks at 1,000 accounts at most. [`more`](Pruned::more) says whether to call it again at once, `false` that it
+    /// has come to the last account and will begin with the first. Run it now and then, in every process if you like. Entries are
+    /// never deleted.
     ///
     /// # Errors
     /// In the answer: [`Invalid`](LedgerError::Invalid) for a limit out of range,
-    /// [`Unavailable`](LedgerError::Unavailable) if the store cannot do it now.
+    /// [`Unavailable`](LedgerError::Unavailable) if the store cannot do it now; perhaps some were deleted.
     pub fn prune(&self, limit: u32) -> LedgerFuture<Pruned> {
         self.driver.prune(limit)
     }

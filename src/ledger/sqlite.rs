@@ -57,8 +57,8 @@ use turnstile::Turnstile;
 /// database itself reports of this. The disk has to keep its word about syncs; network drives do not, and are no place for it.
 ///
 /// Several processes may have one file open. Beside it are `-wal` and `-shm`, which belong to it, and `-turn`, by which
-/// processes that write take turns; that one is empty and can be deleted while nobody has the file open. Never copy the file
-/// alone while it is open: [`backup_to`](Self::backup_to) makes a copy that is whole.
+/// processes that write take turns; that one is empty and can be deleted while nobody has the file open. Never move, replace or
+/// delete the file while it is open: what is acknowledged after that is lost. And never copy it alone: [`backup_to`](Self::backup_to) makes a copy that is whole.
 ///
 /// # When the disk fails
 ///
@@ -183,7 +183,7 @@ impl SqliteSettings {
         self
     }
 
-    /// Sets how long it is waited for others that keep the file locked. Then a commit is certainly not applied.
+    /// Sets how long it is waited for others that keep the file locked; with nothing, not at all. Then a commit is certainly not applied.
     #[must_use]
     pub const fn with_busy_timeout(mut self, busy_timeout: Duration) -> Self {
         self.busy_timeout = busy_timeout;
@@ -198,8 +198,9 @@ impl Default for SqliteSettings {
 }
 
 impl SqliteStore {
-    /// Opens a file, which is made if it does not exist. Its folder has to. A file of no bytes is filled as a new one, since that is what
-    /// one is that was only just made; but not if a log lies beside it, which says that there was more.
+    /// Opens a file, which is made if it does not exist. Its folder has to. The path is a file's name and nothing else: a URI's options
+    /// or `:memory:` mean nothing here. A file of no bytes is filled as a new one, since that is what one is that was only just made; but
+    /// not if a log lies beside it, which says that there was more.
     ///
     /// # Errors
     /// [`SqliteError`]; the file is then as it was.
@@ -265,10 +266,31 @@ impl SqliteStore {
     }
 
     /// Copies the database, as it is at one moment, to a file that does not exist yet, while it goes on being used. The copy is a
-    /// database of its own: it gets a new [incarnation](Self::incarnation), which is given back.
+    /// database of its own: it gets a new [incarnation](Self::incarnation), which is given back. It is on disk when this returns, and
+    /// blocks until then: in async code, call it where blocking is allowed.
+    ///
+    /// To restore it, [open](Self::open) it, or a copy of it. Where it has to have the name of the file it replaces, let nobody have
+    /// that one open, and move it away **with** its `-wal` and `-shm` first: SQLite would take an old log to belong to the copy.
+    ///
+    /// ```
+    /// use billing_guard::{AccountId, LedgerExt, SqliteStore, StoreLedger, Unit, wait};
+    ///
+    /// let (usd, account) = (Unit::new("USD", 6)?, AccountId::new("acct_1")?);
+    /// let copy = std::env::temp_dir().join(format!("billing-guard-copy-{}.db", std::process::id()));
+    /// let ledger = StoreLedger::new(SqliteStore::in_memory()?);
+    /// wait(ledger.top_up(&account, "payment-1".parse()?, usd.amount("10")?))?;
+    /// ledger.store().backup_to(&copy)?;
+    ///
+    /// let restored = StoreLedger::new(SqliteStore::open(&copy)?);
+    /// assert_eq!(wait(restored.balance_of(&account, usd))?.available(), usd.amount("10")?);
+    /// # drop(restored);
+    /// # for suffix in ["", "-turn"] { std::fs::remove_file(format!("{}{suffix}", copy.display()))?; }
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     ///
     /// # Errors
-    /// [`SqliteError`], [`Exists`](SqliteError::Exists) for one if there is such a file; then there is no copy.
+    /// [`SqliteError`], [`Exists`](SqliteError::Exists) for one if there is such a file; then there is no copy. While it is written it has
+    /// `-part` at the end of its name: if a process that copied was killed, that file is left, has to be deleted, and is named.
     pub fn backup_to(&self, target: impl AsRef<Path>) -> Result<Stamp, SqliteError> {
         let (target, patience) = (target.as_ref(), self.settings.busy_timeout);
         match &self.path {

@@ -27,7 +27,8 @@ use sets::{Outcome, Set};
 /// [commits](Self::commit) the outcome under the condition that the account is still as it was loaded.
 ///
 /// Methods block. They are called from threads of the engine's own, one that commits and one that loads for each of
-/// its [writers](crate::EngineSettings::writers), so a driver that needs a runtime runs its own there.
+/// its [writers](crate::EngineSettings::with_writers), so a driver that needs a runtime runs its own there. One that panics in
+/// [`commit`](Self::commit) has the outcome [`Unknown`](Outcome::Unknown), in [`load`](Self::load) it is not available.
 ///
 /// # What a store promises
 ///

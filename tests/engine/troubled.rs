@@ -41,7 +41,8 @@ pub(crate) struct Troubles {
     delayed: Mutex<Vec<Set>>,
     /// Sets of this account are not taken, nor is anything committed with them.
     pub(crate) poisoned: Mutex<Option<AccountId>>,
-    /// How long a commit takes.
+    pub(crate) prunes: AtomicU64,
+    /// How long a commit takes, or pruning an account.
     pub(crate) takes: Mutex<Duration>,
     /// How long a load takes.
     pub(crate) load_takes: Mutex<Duration>,
@@ -62,6 +63,7 @@ impl TroubledStore {
             fates: Mutex::default(),
             delayed: Mutex::default(),
             poisoned: Mutex::default(),
+            prunes: AtomicU64::new(0),
             takes: Mutex::default(),
             load_takes: Mutex::default(),
         }))
@@ -171,6 +173,9 @@ impl Store for TroubledStore {
     }
 
     fn prune(&self, account: &AccountId, now: Timestamp, limit: u32) -> Result<Pruned, StoreError> {
+        self.0.prunes.fetch_add(1, Ordering::SeqCst);
+        let takes = *self.0.takes.lock().unwrap();
+        std::thread::sleep(takes);
         self.reachable()?.prune(account, now, limit)
     }
 }

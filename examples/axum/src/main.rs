@@ -6,7 +6,7 @@ use std::net::Ipv4Addr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use billing_guard::{AccountId, Ledger, MemoryLedger, SqliteStore, StoreLedger};
+use billing_guard::{AccountId, Ledger, MemoryLedger, SqliteStore, StoreLedger, SweepRequest};
 use metered_query::auth::ApiKeys;
 use metered_query::table::Table;
 use metered_query::webhook::WebhookSecret;
@@ -18,7 +18,11 @@ async fn main() -> Result<(), Box<dyn Error>> {
     // Without a file balances go with the process.
     let ledger: Arc<dyn Ledger> = match optional("LEDGER_FILE", "").as_str() {
         "" => Arc::new(MemoryLedger::new()),
-        file => Arc::new(StoreLedger::new(SqliteStore::open(file)?)),
+        file => {
+            let ledger = Arc::new(StoreLedger::new(SqliteStore::open(file)?));
+            tokio::spawn(keep_house(Arc::clone(&ledger)));
+            ledger
+        }
     };
     let app = App {
         guard: guard(ledger, optional("BILLING_SHAPE", "flat").parse()?)?,
@@ -35,6 +39,28 @@ async fn main() -> Result<(), Box<dyn Error>> {
     axum::serve(listener, router(app)).with_graceful_shutdown(asked_to_stop()).await?;
     println!("stopped");
     Ok(())
+}
+
+/// Books what time has ended every few seconds, and every few minutes forgets what is kept no longer. No decision waits for
+/// either, so what fails is tried again the next time.
+async fn keep_house(ledger: Arc<StoreLedger<SqliteStore>>) {
+    let mut every = tokio::time::interval(Duration::from_secs(5));
+    for round in 0_u64.. {
+        every.tick().await;
+        if let Err(error) = ledger.sweep(SweepRequest::new()).await {
+            eprintln!("sweep: {error}");
+        }
+        while round.is_multiple_of(60) {
+            match ledger.prune(10_000).await {
+                Ok(pruned) if pruned.more => {}
+                Ok(_) => break,
+                Err(error) => {
+                    eprintln!("prune: {error}");
+                    break;
+                }
+            }
+        }
+    }
 }
 
 /// Ctrl-C, or SIGTERM where there is such a thing.

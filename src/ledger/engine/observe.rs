@@ -10,8 +10,9 @@ use crate::ledger::engine::command::{Answer, Command, Work};
 
 /// Is told what a [`StoreLedger`](crate::StoreLedger) does: for metrics and logs. `examples/observe.rs` has adapters for `tracing` and `metrics`.
 ///
-/// It is called from the threads of the engine, one event after the other, and holds up the next commit for as long as it
-/// takes. What an event says of ids and amounts is for logs, not for clients.
+/// It is called from all threads of the engine, so perhaps from several at a time, and holds up the next commit or load for as long
+/// as it takes. An answer may reach its caller before the event is told. A panic of an observer is caught; the event is lost to it.
+/// What an event says of ids and amounts is for logs, not for clients.
 pub trait Observer: Send + Sync + fmt::Debug {
     /// Something happened.
     fn observe(&self, event: &Event);
@@ -21,25 +22,27 @@ pub trait Observer: Send + Sync + fmt::Debug {
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub enum Event {
-    /// A batch went to the store, and came back.
+    /// A batch went to the store, and came back, whatever became of it.
     Committed {
         /// How many accounts were in it.
         accounts: usize,
-        /// How many commands were answered by it.
+        /// How many commands it was about.
         commands: usize,
         /// How long the store took.
         took: Duration,
-        /// By how much what is held rose or fell, in each unit: their sum since the beginning is what this process holds.
+        /// By how much what is held rose or fell, in each unit: a sum of changes made here. It goes below zero where holds end that
+        /// another process made, or this one before it was started anew, and it lacks commits whose answer was lost.
         held: Vec<Amount>,
     },
-    /// Accounts were loaded.
+    /// Accounts were asked for, whether or not the store could show them.
     Loaded {
         /// How many.
         accounts: usize,
         /// How long the store took.
         took: Duration,
     },
-    /// A command was answered.
+    /// A command was answered. A page of a statement, of holds or of counters begins with a `read`, a sweep is one for each account.
+    /// What is refused before it waits for anything (a limit out of range, too many commands waiting) is not told.
     Answered {
         /// Whose.
         account: AccountId,
@@ -51,7 +54,7 @@ pub enum Event {
         /// From submission to answer.
         waited: Duration,
     },
-    /// Another process changed an account first, so that it has to be decided again.
+    /// Another process changed an account first, or has its turn, so that it has to be decided again.
     Conflict {
         /// Which account.
         account: AccountId,
@@ -108,7 +111,8 @@ impl Event {
         Self::Answered { account: command.account.clone(), operation, outcome, waited }
     }
 
-    /// A word for each kind of error, for counting refusals by reason.
+    /// A word for each kind of error, for counting refusals by reason: `insufficient`, `unavailable` and so on. A store that is out of
+    /// reach shows as many of the latter.
     #[must_use]
     pub const fn refusal_reason(error: &LedgerError) -> &'static str {
         match error {

@@ -20,6 +20,8 @@ use crate::limits::Limits;
 
 /// How many accounts a sweep asks for at a time, and how many pruning looks at.
 const ACCOUNTS: u32 = 1_000;
+/// How many rows are pruned at a time.
+const STEP: u32 = 1_000;
 
 impl<S: Store> Driver<S> {
     pub(super) fn statement(&self, request: StatementRequest) -> LedgerFuture<Statement> {
@@ -110,9 +112,7 @@ impl<S: Store> Driver<S> {
             return LedgerFuture::ready(Err(error));
         }
         let (giver, taker) = reply_slot::pair();
-        self.shared.run_anywhere(Box::new(move |shared| {
-            giver.give(prune(shared, limit).map_err(|error| failed(&error)));
-        }));
+        self.shared.run_anywhere(Box::new(move |shared| Pruning::begin(shared, limit, giver)));
         LedgerFuture::boxed(taker)
     }
 }
@@ -190,31 +190,52 @@ impl Sweep {
     }
 }
 
-fn prune<S: Store>(shared: &Arc<Shared<S>>, limit: u32) -> Result<Pruned, StoreError> {
-    let mut place = lock(&shared.pruned);
-    let now = shared.store.now();
-    let mut pruned = Pruned::default();
-    let accounts = shared.store.accounts(place.as_ref(), ACCOUNTS)?;
-    let count = u32::try_from(accounts.len()).unwrap_or(u32::MAX);
-    for account in accounts {
-        let left = limit.saturating_sub(pruned.holds).saturating_sub(pruned.counters);
-        if left == 0 {
-            pruned.more = true;
-            return Ok(pruned);
-        }
-        let of_one = shared.store.prune(&account, now, left)?;
-        pruned.holds = pruned.holds.saturating_add(of_one.holds);
-        pruned.counters = pruned.counters.saturating_add(of_one.counters);
-        if of_one.more {
-            pruned.more = true;
-            return Ok(pruned);
-        }
-        *place = Some(account);
+/// Pruning on its way from account to account, a step at a time: loads must not wait for a thousand accounts.
+struct Pruning {
+    pruned: Pruned,
+    limit: u32,
+    now: Timestamp,
+    /// Those still to do, the first last.
+    accounts: Vec<AccountId>,
+    /// Whether there are accounts after those.
+    is_cut: bool,
+    giver: Giver<Pruned>,
+}
+
+impl Pruning {
+    fn begin<S: Store>(shared: &Arc<Shared<S>>, limit: u32, giver: Giver<Pruned>) {
+        let place = lock(&shared.pruned).clone();
+        let mut accounts = match shared.store.accounts(place.as_ref(), ACCOUNTS) {
+            Ok(accounts) => accounts,
+            Err(error) => return giver.give(Err(failed(&error))),
+        };
+        let is_cut = u32::try_from(accounts.len()).is_ok_and(|count| count >= ACCOUNTS);
+        accounts.reverse();
+        let (pruned, now) = (Pruned::default(), shared.store.now());
+        Self { pruned, limit, now, accounts, is_cut, giver }.next(shared);
     }
-    pruned.more = count >= ACCOUNTS;
-    if !pruned.more {
-        // From the beginning next time.
-        *place = None;
+
+    fn next<S: Store>(mut self, shared: &Arc<Shared<S>>) {
+        let left = self.limit.saturating_sub(self.pruned.holds).saturating_sub(self.pruned.counters);
+        let Some(account) = self.accounts.last().filter(|_| left > 0) else {
+            self.pruned.more = self.is_cut || !self.accounts.is_empty();
+            if !self.pruned.more {
+                // From the beginning next time.
+                *lock(&shared.pruned) = None;
+            }
+            return self.giver.give(Ok(self.pruned));
+        };
+        let done = match shared.store.prune(account, self.now, left.min(STEP)) {
+            Ok(done) => done,
+            Err(error) => return self.giver.give(Err(failed(&error))),
+        };
+        self.pruned.holds = self.pruned.holds.saturating_add(done.holds);
+        self.pruned.counters = self.pruned.counters.saturating_add(done.counters);
+        // A store that says "more" and deletes nothing would be asked for ever.
+        let is_done = !done.more || done.holds.saturating_add(done.counters) == 0;
+        if is_done {
+            *lock(&shared.pruned) = self.accounts.pop();
+        }
+        shared.run_anywhere(Box::new(move |shared| self.next(shared)));
     }
-    Ok(pruned)
 }

@@ -44,7 +44,8 @@ pub(super) fn copy(conn: &Connection, target: &Path, patience: Duration) -> Resu
 
 /// Fills the file, which is empty. It becomes another incarnation, since from here on it has a history of its own.
 fn write(conn: &Connection, place: Place<'_>) -> Result<Stamp, SqliteError> {
-    let Some(name) = place.path.to_str() else {
+    let file = place.file();
+    let Some(name) = file.to_str() else {
         let reason = "its name is not UTF-8".to_owned();
         return Err(SqliteError::CannotOpen { path: place.path.to_owned(), reason });
     };

@@ -145,12 +145,21 @@ impl Place<'_> {
         now.checked_add(self.patience).unwrap_or(now)
     }
 
+    /// The path as SQLite takes it for nothing but a file: it would read options in one that begins with `file:`.
+    pub(super) fn file(&self) -> PathBuf {
+        Path::new(".").join(self.path)
+    }
+
     /// Opens the file; makes it, empty, only if told to.
     pub(super) fn connect(&self, create: bool) -> Result<Connection, SqliteError> {
+        if self.path.as_os_str().is_empty() || self.path == Path::new(":memory:") {
+            let reason = "that is no file; SqliteStore::in_memory makes a database without one".to_owned();
+            return Err(SqliteError::CannotOpen { path: self.path.to_owned(), reason });
+        }
         let mut flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
         flags.set(OpenFlags::SQLITE_OPEN_CREATE, create);
-        let conn =
-            Connection::open_with_flags(self.path, flags).map_err(|error| self.not_opened(&error, create))?;
+        let conn = Connection::open_with_flags(self.file(), flags)
+            .map_err(|error| self.not_opened(&error, create))?;
         conn.busy_timeout(self.patience).map_err(|error| self.error(&error))?;
         if conn.is_readonly("main").map_err(|error| self.error(&error))? {
             return Err(SqliteError::ReadOnly { path: self.path.to_owned() });

@@ -67,6 +67,6 @@ pub struct Pruned {
     pub holds: u32,
     /// How many counters were deleted.
     pub counters: u32,
-    /// Whether the limit was reached, so that more may be left to do.
+    /// Whether it ended at a limit, so that more may be left to do.
     pub more: bool,
 }

@@ -77,3 +77,19 @@ fn what_is_in_memory_can_be_saved() {
     store.backup_to(folder.file("copy.db")).unwrap();
     assert_eq!(load(&SqliteStore::open(folder.file("copy.db")).unwrap(), &ask("a")).account, Some(set.put));
 }
+
+#[test]
+fn a_name_that_sqlite_would_read_options_in_is_a_name() {
+    // Only a relative path can begin with it.
+    let name = format!("file:{}.db?mode=memory", IdempotencyKey::unique());
+    let part = format!("{name}-part");
+    let copied = SqliteStore::in_memory().unwrap().backup_to(&name);
+    let opened = copied.clone().and_then(|_| SqliteStore::open(&name)).map(|store| store.incarnation());
+    for file in [&name, &part] {
+        for suffix in ["", "-wal", "-shm", "-turn"] {
+            let _ = std::fs::remove_file(format!("{file}{suffix}"));
+        }
+    }
+    assert_eq!(opened, copied);
+    assert!(copied.is_ok(), "{copied:?}");
+}

@@ -182,6 +182,17 @@ fn a_file_that_is_upgraded_while_open_is_written_no_more() {
 }
 
 #[test]
+fn what_is_no_file_is_not_opened() {
+    for path in ["", ":memory:"] {
+        let error = SqliteStore::open(path).unwrap_err();
+        assert!(
+            matches!(&error, SqliteError::CannotOpen { reason, .. } if reason.contains("in_memory")),
+            "{error}"
+        );
+    }
+}
+
+#[test]
 fn upgrading_a_present_file_changes_nothing() {
     let folder = Folder::new();
     let path = made(&folder);
