@@ -15,7 +15,8 @@ use std::time::{Duration, Instant};
 
 use billing_guard::store::Store as _;
 use billing_guard::{
-    AccountId, HoldRequest, IdempotencyKey, Ledger, LedgerError, LedgerExt as _, Timestamp, wait,
+    AccountId, HoldRequest, IdempotencyKey, Ledger, LedgerError, LedgerExt as _, SqliteStore, StoreLedger,
+    Timestamp, wait,
 };
 use billing_guard_peers::sqlite::files::{Folder, cpu_nanos, machine_load, resident_mib};
 use billing_guard_peers::sqlite::load::{self, Did, Tasks, Work};
@@ -215,15 +216,16 @@ fn others(run: &Run) {
     let ledger = load::open(&run.folder.file("others-a.db"), accounts);
     load::top_up(ledger.as_ref(), &texts, 1);
     let mut books = Books::new(&run.runtime, &run.folder.file("others-b.db"), accounts);
-    for (what, cycle) in
-        [("a hold opened and posted in part", Cycle::Hold), ("one entry, no hold", Cycle::Entry)]
-    {
+    for (what, cycle, target) in [
+        ("a hold opened and posted in part", Cycle::Hold, Target::AtLeast(30.0)),
+        ("one entry, no hold", Cycle::Entry, Target::None),
+    ] {
         let turns = take_turns(
             run.turns,
             || run.go(&run.tasks(16), &ledger, &texts, 40).rate(),
             || books.run(&run.runtime, cycle, 16, run.turn),
         );
-        rates(&table, &format!("{accounts} accounts : {what}"), &turns, Target::AtLeast(30.0), "");
+        rates(&table, &format!("{accounts} accounts : {what}"), &turns, target, "");
     }
 }
 
@@ -232,38 +234,53 @@ fn growth(run: &Run) {
     let table =
         Table::new("time of a cycle with ten times as much : without, 512 tasks, all remembered", run.effort);
     let base = run.effort.pick(10_000, 50);
-    // Accounts, open holds of each, earlier entries of each.
-    let kinds = [("accounts", 10, 1, 3), ("open holds", 1, 10, 3), ("entries", 1, 1, 30)];
-    let ready = |name: &str, (accounts, holds, entries): (usize, usize, usize)| {
+    let ready = |name: &str, accounts: usize, holds: usize, entries: usize| {
         let texts: Arc<[String]> = account_texts(base * accounts).into();
         let ledger = load::open(&run.folder.file(&format!("growth-{name}.db")), base * accounts);
         load::top_up(ledger.as_ref(), &texts, entries);
         load::open_holds(ledger.as_ref(), &texts, holds);
         (ledger, texts)
     };
-    let small = ready("base", (1, 1, 3));
-    for (what, accounts, holds, entries) in kinds {
-        let large = ready(what, (accounts, holds, entries));
-        let mut seed = 50;
-        let mut nanos = |(ledger, texts): &(_, _)| {
-            seed += 1;
-            1e9 / run.go(&run.tasks(512), ledger, texts, seed).rate()
-        };
+    let small = ready("base", 1, 1, 3);
+    let compare = |what: &str, large: &Arc<StoreLedger<SqliteStore>>, texts: &Arc<[String]>, target| {
         let mut turns = Turns::default();
         for turn in 0..=run.turns {
-            let both = (nanos(&large), nanos(&small));
+            let seed = 50 + turn as u64;
+            let nanos = |work: Work| 1e9 / work.rate();
+            let both = (
+                nanos(run.go(&run.tasks(512), large, texts, seed)),
+                nanos(run.go(&run.tasks(512), &small.0, &small.1, seed)),
+            );
             if turn > 0 {
                 turns.times.push(both);
             }
         }
-        let what = format!(
-            "{what}: {} accounts, {} holds, {} entries",
-            base * accounts,
-            base * accounts * holds,
-            base * accounts * entries
-        );
-        table.turns(&what, &turns, Target::AtMost(1.3));
-    }
+        table.turns(what, &turns, target);
+    };
+    let most = Target::AtMost(1.3);
+    let (holds, texts) = ready("holds", 1, 10, 3);
+    compare(&format!("{base} accounts, 10 open holds of each : 1"), &holds, &texts, most);
+    let (entries, texts) = ready("entries", 1, 1, 30);
+    compare(&format!("{base} accounts, 30 entries of each : 3"), &entries, &texts, most);
+    let (accounts, all) = ready("accounts", 10, 1, 3);
+    let tenth: Arc<[String]> = all.iter().step_by(10).cloned().collect();
+    let what = format!("{} accounts : {base}", base * 10);
+    compare(&format!("{what}, {base} of them busy"), &accounts, &tenth, most);
+    compare(&format!("{what}, all busy"), &accounts, &all, Target::None);
+    // What of that is the database's.
+    let driver = |name: &str, ledger: &Arc<StoreLedger<SqliteStore>>| {
+        let copy = run.folder.file(name);
+        ledger.store().backup_to(&copy).expect("a copy");
+        Raw::open(&copy)
+    };
+    let (mut large, mut small) = (driver("growth-a.db", &accounts), driver("growth-b.db", &small.0));
+    let (mut left, mut right) = (Picks::new(9), Picks::new(9));
+    let turns = take_turns(
+        run.turns,
+        || 1e9 / large.batches(400.0, base * 10, &mut left, run.turn).0,
+        || 1e9 / small.batches(400.0, base, &mut right, run.turn).0,
+    );
+    table.turns(&format!("{what}, all busy, the driver alone"), &turns, Target::None);
 }
 
 /// How long a hold or a capture takes, beside two commits of the driver.

@@ -18,8 +18,9 @@ const SETTINGS: &str = "PRAGMA synchronous = FULL; PRAGMA fullfsync = ON; PRAGMA
     PRAGMA wal_autocheckpoint = 4096; PRAGMA journal_size_limit = 67108864";
 
 const UPDATE_ACCOUNT: &str = "UPDATE account SET unit = ?2, format = 1, commits = ?3, stamp = ?4, seq = ?5, time = ?6, \
-    next_release = ?7, next_due = ?7, open_holds = ?8, posted = ?9, held = ?10, grants = NULL, turn_by = NULL, \
-    turn_until = NULL WHERE number = ?1";
+    open_holds = ?7, posted = ?8, held = ?9, grants = NULL, turn_by = NULL, turn_until = NULL WHERE number = ?1";
+/// Apart, since it is in an index and most of the time stays as it is.
+const UPDATE_DUE: &str = "UPDATE account SET next_release = ?2, next_due = ?2 WHERE number = ?1";
 const INSERT_HOLD: &str = "INSERT INTO hold (account, key, status, requested, minimum, total, captured, settled, refunded, \
     opened_at, ends_at, release_at, rev, late, kept_until, stamp, rest) \
     VALUES (?1, ?2, 'open', ?3, ?3, ?3, 0, 0, 0, ?4, ?5, ?6, 1, 0, ?7, ?8, NULL)";
@@ -173,6 +174,7 @@ impl Raw {
         let mut half = || (stamps.below(usize::MAX) as u64).to_le_bytes();
         conn.execute_batch("BEGIN IMMEDIATE")?;
         let mut update_account = conn.prepare_cached(UPDATE_ACCOUNT)?;
+        let mut update_due = conn.prepare_cached(UPDATE_DUE)?;
         let mut insert_hold = conn.prepare_cached(INSERT_HOLD)?;
         let mut update_hold = conn.prepare_cached(UPDATE_HOLD)?;
         let mut insert_entry = conn.prepare_cached(INSERT_ENTRY)?;
@@ -180,6 +182,7 @@ impl Raw {
             let stamp = [half(), half()].as_flattened().to_owned();
             let account = &mut self.accounts[account];
             account.commits += 1;
+            let release = account.release;
             for key in holds {
                 account.seq += 1;
                 account.held += total;
@@ -205,11 +208,13 @@ impl Raw {
                 stamp,
                 account.seq,
                 now,
-                account.release,
                 account.open_holds,
                 account.posted,
                 account.held,
             ])?;
+            if account.release != release {
+                update_due.execute(params![account.number, account.release])?;
+            }
         }
         conn.execute_batch("COMMIT")
     }
