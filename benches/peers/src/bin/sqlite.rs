@@ -28,8 +28,10 @@ use billing_guard_peers::{
 };
 use tokio::runtime::Runtime;
 
+type Section = fn(&Run);
+
 /// What can be run.
-const SECTIONS: [(&str, fn(&Run)); 8] = [
+const SECTIONS: [(&str, Section); 8] = [
     ("raw", raw),
     ("alone", alone),
     ("others", others),
@@ -213,8 +215,9 @@ fn others(run: &Run) {
         Table::new("cycles a second of the ledger : of doubleentry 0.8.0, SQLite, 16 tasks", run.effort);
     let accounts = run.effort.pick(1_000, 20);
     let texts: Arc<[String]> = account_texts(accounts).into();
-    let ledger = load::open(&run.folder.file("others-a.db"), accounts);
+    let (ledger, counts) = load::open_counted(&run.folder.file("others-a.db"), accounts);
     load::top_up(ledger.as_ref(), &texts, 1);
+    counts.take();
     let mut books = Books::new(&run.runtime, &run.folder.file("others-b.db"), accounts);
     for (what, cycle, target) in [
         ("a hold opened and posted in part", Cycle::Hold, Target::AtLeast(30.0)),
@@ -225,7 +228,8 @@ fn others(run: &Run) {
             || run.go(&run.tasks(16), &ledger, &texts, 40).rate(),
             || books.run(&run.runtime, cycle, 16, run.turn),
         );
-        rates(&table, &format!("{accounts} accounts : {what}"), &turns, target, "");
+        let note = format!("; {:.1} commands a commit", counts.take().batch());
+        rates(&table, &format!("{accounts} accounts : {what}"), &turns, target, &note);
     }
 }
 
@@ -257,30 +261,35 @@ fn growth(run: &Run) {
         }
         table.turns(what, &turns, target);
     };
-    let most = Target::AtMost(1.3);
-    let (holds, texts) = ready("holds", 1, 10, 3);
-    compare(&format!("{base} accounts, 10 open holds of each : 1"), &holds, &texts, most);
-    let (entries, texts) = ready("entries", 1, 1, 30);
-    compare(&format!("{base} accounts, 30 entries of each : 3"), &entries, &texts, most);
-    let (accounts, all) = ready("accounts", 10, 1, 3);
-    let tenth: Arc<[String]> = all.iter().step_by(10).cloned().collect();
-    let what = format!("{} accounts : {base}", base * 10);
-    compare(&format!("{what}, {base} of them busy"), &accounts, &tenth, most);
-    compare(&format!("{what}, all busy"), &accounts, &all, Target::None);
-    // What of that is the database's.
-    let driver = |name: &str, ledger: &Arc<StoreLedger<SqliteStore>>| {
-        let copy = run.folder.file(name);
+    // What of it is the database's.
+    let copied = |name: &str, ledger: &Arc<StoreLedger<SqliteStore>>| {
+        let copy = run.folder.file(&format!("growth-{name}-copy.db"));
         ledger.store().backup_to(&copy).expect("a copy");
         Raw::open(&copy)
     };
-    let (mut large, mut small) = (driver("growth-a.db", &accounts), driver("growth-b.db", &small.0));
-    let (mut left, mut right) = (Picks::new(9), Picks::new(9));
-    let turns = take_turns(
-        run.turns,
-        || 1e9 / large.batches(400.0, base * 10, &mut left, run.turn).0,
-        || 1e9 / small.batches(400.0, base, &mut right, run.turn).0,
-    );
-    table.turns(&format!("{what}, all busy, the driver alone"), &turns, Target::None);
+    let mut driver = copied("base", &small.0);
+    let mut alone = |name: &str, what: &str, ledger: &Arc<StoreLedger<SqliteStore>>, accounts: usize| {
+        let (mut large, mut left, mut right) = (copied(name, ledger), Picks::new(9), Picks::new(9));
+        let turns = take_turns(
+            run.turns,
+            || 1e9 / large.batches(400.0, accounts, &mut left, run.turn).0,
+            || 1e9 / driver.batches(400.0, base, &mut right, run.turn).0,
+        );
+        table.turns(&format!("{what}, the driver alone"), &turns, Target::None);
+    };
+    let most = Target::AtMost(1.3);
+    for (name, holds, entries) in [("holds", 10, 3), ("entries", 1, 30)] {
+        let what = format!("{base} accounts, {holds} open holds, {entries} entries each : 1, 3");
+        let (ledger, texts) = ready(name, 1, holds, entries);
+        compare(&what, &ledger, &texts, most);
+        alone(name, &what, &ledger, base);
+    }
+    let (ledger, all) = ready("accounts", 10, 1, 3);
+    let tenth: Arc<[String]> = all.iter().step_by(10).cloned().collect();
+    let what = format!("{} accounts : {base}", base * 10);
+    compare(&format!("{what}, {base} of them busy"), &ledger, &tenth, most);
+    compare(&format!("{what}, all busy"), &ledger, &all, Target::None);
+    alone("accounts", &format!("{what}, all busy"), &ledger, base * 10);
 }
 
 /// How long a hold or a capture takes, beside two commits of the driver.

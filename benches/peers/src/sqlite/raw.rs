@@ -219,3 +219,40 @@ impl Raw {
         conn.execute_batch("COMMIT")
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use billing_guard::{AccountId, Ledger as _, LedgerExt as _, StatementRequest, wait};
+
+    use super::*;
+    use crate::sqlite::files::Folder;
+    use crate::sqlite::load;
+    use crate::{account_texts, usd};
+
+    #[test]
+    fn what_the_driver_writes_the_ledger_reads_as_its_own() {
+        let (folder, texts) = (Folder::new(), account_texts(3));
+        let (path, copy) = (folder.file("a.db"), folder.file("b.db"));
+        let ledger = load::open(&path, 3);
+        load::top_up(ledger.as_ref(), &texts, 1);
+        ledger.store().backup_to(&copy).expect("a copy");
+        let (mut raw, mut picks) = (Raw::open(&copy), Picks::new(1));
+        let lasting = Duration::from_millis(20);
+        let (_, cycles) = raw.batches(9.0, 3, &mut picks, lasting);
+        assert!(raw.cycles(3, &mut picks, lasting) > 0.0 && raw.steps(3, &mut picks, lasting) > 0.0);
+        drop(raw);
+
+        let ledger = load::open(&copy, 3);
+        let mut charges = 0;
+        for text in &texts {
+            let id = AccountId::new(text).expect("an account id");
+            let balance = wait(ledger.balance_of(&id, usd())).expect("a balance");
+            assert_eq!((balance.held(), balance.open_holds()), (usd().zero(), 0));
+            let page = wait(ledger.statement(StatementRequest::new(id))).expect("a statement");
+            let latest = page.entries().first().expect("an entry");
+            assert_eq!(latest.balance_after(), balance.posted());
+            charges += (1_000_000_000_000 - balance.posted().minor()) / used().minor();
+        }
+        assert!(charges as usize > cycles);
+    }
+}
