@@ -1,16 +1,26 @@
 //! The whole life of a prepaid request, with no runtime and no framework: top up, quote, hold, work, capture, a
 //! notice when the balance runs low, and the answer a customer gets when it is short.
 //!
-//! `cargo run --example quickstart`
+//! `cargo run --example quickstart` keeps the balance in memory, `cargo run --example quickstart --features sqlite --
+//! FILE` in a file: run it twice, and what was paid and spent is still there. A second word is the id of the payment.
 
 use std::error::Error;
+use std::sync::Arc;
 
-use billing_guard::{AccountId, Guard, Job, Notice, Policy, Tariff, Unit, Usage, wait};
+use billing_guard::{
+    AccountId, Guard, Job, Ledger, MemoryLedger, Notice, Policy, PriceBook, Tariff, Unit, Usage, wait,
+};
 
 fn main() -> Result<(), Box<dyn Error>> {
     // What is sold: queries, at 0.2 cents a row. Amounts are counted in millionths of a dollar.
     let usd = Unit::new("USD", 6)?;
-    let guard = Guard::in_memory(usd)
+    let mut arguments = std::env::args().skip(1);
+    let ledger: Arc<dyn Ledger> = match arguments.next() {
+        Some(file) => open(&file)?,
+        None => Arc::new(MemoryLedger::new()),
+    };
+    let payment = arguments.next().unwrap_or_else(|| "evt_1001".to_owned());
+    let guard = Guard::builder(ledger, PriceBook::new(usd))
         .price("query", Tariff::new().per_unit("rows", "0.002")?)
         .policy(Policy::new().with_low_balance(usd.amount("0.50")?))
         .build()?;
@@ -18,8 +28,8 @@ fn main() -> Result<(), Box<dyn Error>> {
     let account = AccountId::new("acct_ana")?;
 
     // The payment provider's event id is the key, so an event delivered twice credits once.
-    wait(guard.top_up(&account, "evt_1001".parse()?, usd.amount("1")?))?;
-    let replay = wait(guard.top_up(&account, "evt_1001".parse()?, usd.amount("1")?))?;
+    wait(guard.top_up(&account, payment.parse()?, usd.amount("1")?))?;
+    let replay = wait(guard.top_up(&account, payment.parse()?, usd.amount("1")?))?;
     println!("top-up    1.00 USD paid, delivered twice: {} available", replay.available_after().human());
 
     // What would it cost? Nothing is held yet.
@@ -32,7 +42,16 @@ fn main() -> Result<(), Box<dyn Error>> {
     );
 
     // Check and hold in one step. With the handle in hand the work may begin.
-    let mut hold = wait(guard.hold(&account, job))?;
+    let mut hold = match wait(guard.hold(&account, job)) {
+        Ok(hold) => hold,
+        Err(error @ billing_guard::Error::InsufficientBalance(_)) => {
+            println!(
+                "refused   {error}: what was spent stays spent. Pay again, under another id than {payment}"
+            );
+            return Ok(());
+        }
+        Err(error) => return Err(error.into()),
+    };
     println!(
         "hold      {} held, covers {} rows, {} still available",
         hold.amount().human(),
@@ -57,7 +76,8 @@ fn main() -> Result<(), Box<dyn Error>> {
 
     // Too much for what is left: refused before any work was done, with a response to send.
     let Err(error) = wait(guard.hold(&account, Job::new("query").at_most("rows", 300_u64))) else {
-        return Err("the balance should have been short".into());
+        println!("enough    what earlier runs left is enough for that as well");
+        return Ok(());
     };
     println!("refused   {error}");
     let response = guard.render(&error);
@@ -80,4 +100,16 @@ fn main() -> Result<(), Box<dyn Error>> {
     let left = wait(guard.balance(&account))?;
     println!("balance   {} available, {} held", left.available().human(), left.held().human());
     Ok(())
+}
+
+/// A ledger in a file. Several processes may have it open.
+#[cfg(feature = "sqlite")]
+fn open(file: &str) -> Result<Arc<dyn Ledger>, Box<dyn Error>> {
+    use billing_guard::{SqliteStore, StoreLedger};
+    Ok(Arc::new(StoreLedger::new(SqliteStore::open(file)?)))
+}
+
+#[cfg(not(feature = "sqlite"))]
+fn open(file: &str) -> Result<Arc<dyn Ledger>, Box<dyn Error>> {
+    Err(format!("to keep balances in {file}, run this with --features sqlite").into())
 }

@@ -194,7 +194,7 @@ async fn read_counters(
         if page.seq() != books.balance.seq {
             return Ok(false);
         }
-        books.counters.extend(page.counters().iter().cloned());
+        page.counters().iter().for_each(|counter| books.counter(counter));
         match page.next() {
             Some(next) => request = request.with_after(next.clone()),
             None => return Ok(true),
@@ -231,8 +231,8 @@ async fn read_entries(
     }
 }
 
-/// The account as its rows come to.
-struct Books {
+/// The account as its rows come to: open holds first, then entries from the oldest on; counters at any time.
+pub(crate) struct Books {
     balance: Balance,
     entries: u64,
     last_seq: u64,
@@ -259,7 +259,7 @@ struct OpenHold {
 }
 
 impl Books {
-    fn new(balance: Balance) -> Self {
+    pub(crate) fn new(balance: Balance) -> Self {
         Self {
             balance,
             entries: 0,
@@ -277,7 +277,7 @@ impl Books {
         }
     }
 
-    fn hold(&mut self, hold: &HoldState) {
+    pub(crate) fn hold(&mut self, hold: &HoldState) {
         add(&mut self.held, hold.reserve());
         let (key, opened_at, captured) = (hold.key.clone(), hold.opened_at, hold.captured);
         let sum = |part: fn(&crate::grant::Draw) -> i64| {
@@ -305,7 +305,11 @@ impl Books {
         self.holds.insert(key, OpenHold { opened_at, captured, charged: 0, charged_at_once: 0 });
     }
 
-    fn entry(&mut self, entry: &Entry) {
+    pub(crate) fn counter(&mut self, counter: &Counter) {
+        self.counters.push(counter.clone());
+    }
+
+    pub(crate) fn entry(&mut self, entry: &Entry) {
         let (seq, stated) = (entry.seq, entry.posted_after);
         if seq <= self.last_seq || seq > self.balance.seq {
             self.discrepancies.push(Discrepancy::Order { seq, after: self.last_seq });
@@ -338,7 +342,7 @@ impl Books {
         }
     }
 
-    fn close(mut self) -> Audit {
+    pub(crate) fn close(mut self) -> Audit {
         let open = i64::try_from(self.holds.len()).unwrap_or(i64::MAX);
         for (what, stated, computed) in [
             ("posted", self.balance.posted, self.posted),

@@ -50,7 +50,7 @@
 //! each or to leave out [the large one](Check::is_large) on a store that is slow.
 
 #[cfg(test)]
-mod broken;
+pub(crate) mod broken;
 mod clause_1;
 mod clause_10;
 mod clause_11;

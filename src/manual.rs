@@ -1,6 +1,10 @@
 //! The manual: what is promised in full, and why it is so.
 //!
 //! * [`contract`]: what every ledger does, clause by clause.
+//! * [`durability`]: what a ledger on a store promises beyond that, and what not.
 
 #[doc = include_str!("manual/contract.md")]
 pub mod contract {}
+
+#[doc = include_str!("manual/durability.md")]
+pub mod durability {}

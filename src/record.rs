@@ -11,8 +11,7 @@ pub(crate) mod sound;
 use std::fmt;
 
 pub(crate) use rest::{
-    EntryRest, HoldRest, read_entry_rest, read_grants, read_hold_rest, write_entry_rest, write_grants,
-    write_hold_rest,
+    read_entry_rest, read_grants, read_hold_rest, write_entry_rest, write_grants, write_hold_rest,
 };
 
 /// Why text is not a record that this version can read.
@@ -63,4 +62,4 @@ impl From<Wrong> for RecordError {
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

@@ -5,5 +5,8 @@ pub use crate::ledger::store::asks::{Ask, Snapshot, Turn};
 pub use crate::ledger::store::pages::{CountersQuery, EntriesQuery, OpenHoldsQuery, Page, Pruned};
 pub use crate::ledger::store::records::{AccountRecord, EntryRecord, HoldRecord, Stamp, TurnRecord, Version};
 pub use crate::ledger::store::sets::{Outcome, Set};
+pub use crate::ledger::store::transfer::{
+    ExportError, ImportError, ImportFault, Transferred, export, import,
+};
 pub use crate::ledger::store::{Store, StoreError};
 pub use crate::record::RecordError;

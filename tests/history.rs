@@ -8,6 +8,9 @@
 
 #[path = "history/check.rs"]
 mod check;
+#[allow(dead_code, unreachable_pub, reason = "an example, of which a test needs only the store")]
+#[path = "../examples/custom_store.rs"]
+mod custom_store;
 #[allow(dead_code, reason = "the random histories of tests/model.rs need more of it")]
 #[path = "model/naive.rs"]
 mod naive;
@@ -16,8 +19,13 @@ mod record;
 #[path = "model/views.rs"]
 mod views;
 
+use std::sync::Arc;
+use std::time::Duration;
+
+use billing_guard::{EngineSettings, Ledger, ManualClock, StoreLedger};
 use check::check;
-use record::{History, Plan, record};
+use custom_store::CustomStore;
+use record::{History, Plan, record, record_on};
 
 fn long() -> bool {
     std::env::var("BILLING_GUARD_LONG").is_ok_and(|value| value == "1")
@@ -47,6 +55,75 @@ fn each_answer_of_64_threads_is_the_models_at_its_place_in_the_order() {
 fn one_account_alone_is_in_order_too() {
     let plan = Plan { threads: 16, phases: 8, accounts: 1, operations: 6_000 };
     check(&record(&plan)).unwrap_or_else(|wrong| panic!("{wrong}"));
+}
+
+/// A history on the engine: of one process, of two, and of one that remembers next to nothing.
+fn on_engines(plan: &Plan, store: impl Fn(Arc<ManualClock>) -> Vec<Arc<dyn Ledger>>) {
+    let history = record_on(plan, store);
+    let checked = check(&history).unwrap_or_else(|wrong| panic!("{wrong}"));
+    println!("{checked:?}");
+    assert_eq!(checked.operations, plan.operations);
+    assert!(checked.changes > plan.operations / 10, "{checked:?}");
+}
+
+/// Refusals one after the other are not made to wait for each other.
+fn quick() -> EngineSettings {
+    EngineSettings::new().with_refusals_apart(Duration::ZERO)
+}
+
+fn engine_plan() -> Plan {
+    let operations = if long() { 200_000 } else { 12_000 };
+    Plan { threads: 32, phases: 12, accounts: 50, operations }
+}
+
+#[test]
+fn on_the_engine_each_answer_is_the_models_at_its_place_too() {
+    on_engines(&engine_plan(), |clock| {
+        vec![Arc::new(StoreLedger::with_settings(CustomStore::new(clock), quick()))]
+    });
+}
+
+#[test]
+fn two_engines_on_one_store_have_one_order() {
+    on_engines(&engine_plan(), |clock| {
+        let store = Arc::new(CustomStore::new(clock));
+        let one = StoreLedger::with_settings(store.clone(), quick().with_remembered(20));
+        let other = StoreLedger::with_settings(store, quick().with_writers(3));
+        vec![Arc::new(one), Arc::new(other)]
+    });
+}
+
+#[cfg(feature = "sqlite")]
+#[test]
+fn on_sqlite_each_answer_is_the_models_at_its_place_too() {
+    let folder = tempfile();
+    on_engines(&engine_plan(), |clock| vec![on_file(&folder, clock)]);
+    std::fs::remove_dir_all(folder).unwrap();
+}
+
+/// Two engines with connections of their own, as in two processes.
+#[cfg(feature = "sqlite")]
+#[test]
+fn two_engines_on_one_sqlite_file_have_one_order() {
+    let folder = tempfile();
+    on_engines(&engine_plan(), |clock| vec![on_file(&folder, clock.clone()), on_file(&folder, clock)]);
+    std::fs::remove_dir_all(folder).unwrap();
+}
+
+#[cfg(feature = "sqlite")]
+fn on_file(folder: &std::path::Path, clock: Arc<ManualClock>) -> Arc<dyn Ledger> {
+    let settings = billing_guard::SqliteSettings::new().with_clock(clock);
+    let store = billing_guard::SqliteStore::open_with(folder.join("ledger.db"), settings).unwrap();
+    Arc::new(StoreLedger::with_settings(store, quick()))
+}
+
+/// A new folder.
+#[cfg(feature = "sqlite")]
+fn tempfile() -> std::path::PathBuf {
+    let folder =
+        std::env::temp_dir().join(format!("billing-guard-{}", billing_guard::IdempotencyKey::unique()));
+    std::fs::create_dir(&folder).unwrap();
+    folder
 }
 
 /// A small history that is right.

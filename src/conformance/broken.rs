@@ -19,6 +19,7 @@ mod clause_9;
 mod hooks;
 mod ledger;
 mod outages;
+mod rows;
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -29,7 +30,9 @@ use crate::conformance::outages::Cuttable;
 use crate::conformance::{Check, Failure};
 use crate::ledger::Ledger;
 use hooks::{HONEST, Hooks};
-use ledger::{BREAKS_DOWN, RulesLedger};
+use ledger::BREAKS_DOWN;
+pub(crate) use ledger::RulesLedger;
+pub(crate) use rows::Rows;
 
 /// A way to break a clause of the contract.
 struct Fault {

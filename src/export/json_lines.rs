@@ -8,6 +8,7 @@ use serde_json::value::RawValue;
 use super::line::Line;
 use crate::entry::Entry;
 use crate::id::AccountId;
+use crate::record::json::{checksum, sealed};
 use crate::text::quoted;
 
 /// The longest line that is read, in bytes. No entry comes near it.
@@ -65,19 +66,13 @@ struct Written<'a> {
 impl Display for Written<'_> {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
         let text = text(&Line::new(self.account, self.entry)).ok_or(fmt::Error)?;
-        let fields = text.strip_suffix('}').unwrap_or_default();
-        writeln!(f, "{fields},\"check\":\"{}\"}}", checksum(&text))
+        writeln!(f, "{}", sealed(&text))
     }
 }
 
 /// The line as it is written; always there, since it has nothing but texts under names.
 fn text(line: &Line) -> Option<String> {
     serde_json::to_string(line).ok()
-}
-
-fn checksum(text: &str) -> String {
-    let step = |hash: u64, byte: u8| (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3);
-    format!("{:016x}", text.bytes().fold(0xcbf2_9ce4_8422_2325, step))
 }
 
 /// Why a line is not one that [`JsonLines`] writes.

@@ -10,6 +10,8 @@ mod known;
 pub(crate) mod observe;
 mod reads;
 mod reply_slot;
+#[cfg(test)]
+mod simulation;
 mod slot;
 mod window;
 

@@ -14,7 +14,8 @@ pub enum Found {
     Hold(Box<HoldState>),
     /// This entry was posted.
     Entry(Box<Entry>),
-    /// Nothing was applied under this key, and nothing submitted before this question still can be. (A key so old
+    /// Nothing was applied under this key, and nothing submitted here before this question, or on its way to the store from
+    /// anywhere, still can be. What waits in the queue of another process is decided there, when its turn comes. (A key so old
     /// that it was forgotten looks the same.)
     NotApplied,
 }

@@ -331,7 +331,7 @@ impl Store for SqliteStore {
 
     fn load(&self, asks: &[Ask]) -> Result<Vec<Snapshot>, StoreError> {
         if asks.iter().any(|ask| ask.turn.is_some()) {
-            self.writer().take_turns(&self.clock, asks).map_err(|error| read::error(&error))?;
+            self.writer().take_turns(&self.clock, asks)?;
         }
         self.load_with(|conn| read::load(conn, &self.clock, asks))
     }
@@ -378,7 +378,7 @@ impl Store for SqliteStore {
     }
 
     fn prune(&self, account: &AccountId, now: Timestamp, limit: u32) -> Result<Pruned, StoreError> {
-        self.writer().prune(&self.clock, account, now, limit).map_err(|error| read::error(&error))
+        self.writer().prune(&self.clock, account, now, limit)
     }
 }
 

@@ -4,8 +4,11 @@ pub(crate) mod asks;
 pub(crate) mod pages;
 pub(crate) mod records;
 pub(crate) mod sets;
+pub(crate) mod text;
+pub(crate) mod transfer;
 
 use std::fmt;
+use std::sync::Arc;
 
 use crate::cap::Counter;
 use crate::clock::Timestamp;
@@ -108,6 +111,59 @@ pub trait Store: Send + Sync + fmt::Debug + 'static {
     /// # Errors
     /// [`StoreError`] if it cannot be done; perhaps some were deleted.
     fn prune(&self, account: &AccountId, now: Timestamp, limit: u32) -> Result<Pruned, StoreError>;
+}
+
+/// A store that several share.
+impl<S: Store + ?Sized> Store for Arc<S> {
+    fn now(&self) -> Timestamp {
+        (**self).now()
+    }
+
+    fn load(&self, asks: &[Ask]) -> Result<Vec<Snapshot>, StoreError> {
+        (**self).load(asks)
+    }
+
+    fn commit(&self, sets: &[Set]) -> Vec<Outcome> {
+        (**self).commit(sets)
+    }
+
+    fn entries(&self, query: &EntriesQuery) -> Result<Page<EntryRecord>, StoreError> {
+        (**self).entries(query)
+    }
+
+    fn open_holds(&self, query: &OpenHoldsQuery) -> Result<Page<HoldRecord>, StoreError> {
+        (**self).open_holds(query)
+    }
+
+    fn counters(&self, query: &CountersQuery) -> Result<Page<Counter>, StoreError> {
+        (**self).counters(query)
+    }
+
+    fn holds(
+        &self,
+        account: &AccountId,
+        after: Option<&IdempotencyKey>,
+        limit: u32,
+    ) -> Result<Page<HoldRecord>, StoreError> {
+        (**self).holds(account, after, limit)
+    }
+
+    fn accounts(&self, after: Option<&AccountId>, limit: u32) -> Result<Vec<AccountId>, StoreError> {
+        (**self).accounts(after, limit)
+    }
+
+    fn due(
+        &self,
+        by: Timestamp,
+        after: Option<&(Timestamp, AccountId)>,
+        limit: u32,
+    ) -> Result<Vec<(Timestamp, AccountId)>, StoreError> {
+        (**self).due(by, after, limit)
+    }
+
+    fn prune(&self, account: &AccountId, now: Timestamp, limit: u32) -> Result<Pruned, StoreError> {
+        (**self).prune(account, now, limit)
+    }
 }
 
 /// Why a store could not be read.

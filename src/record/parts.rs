@@ -16,6 +16,7 @@ use crate::clock::Timestamp;
 use crate::content::{Content, Declared};
 use crate::entry::{ChargeRef, Credit, EntryKind, Operation};
 use crate::grant::{Draw, Grant, GrantKind, GrantTerms, Movement, Origin};
+use crate::hold::HoldStatus;
 use crate::id::{IdempotencyKey, Label, Labels, ScopeId};
 use crate::period::Period;
 use crate::text::{AsText, quoted};
@@ -39,6 +40,15 @@ pub(crate) enum OperationWord {
     Charge,
     Credit,
     Time,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(remote = "HoldStatus", rename_all = "kebab-case")]
+pub(crate) enum HoldStatusWord {
+    Open,
+    Captured,
+    Voided,
+    Expired,
 }
 
 #[derive(Serialize, Deserialize)]

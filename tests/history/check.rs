@@ -3,8 +3,8 @@
 use std::collections::HashMap;
 
 use billing_guard::{
-    BalanceRequest, ChargeRef, CountersRequest, FindRequest, HoldsRequest, IdempotencyKey, Ledger,
-    LedgerError, Order, PostKind, StatementRequest, Timestamp, wait,
+    BalanceRequest, ChargeRef, CountersRequest, FindRequest, HoldsRequest, IdempotencyKey, LedgerError,
+    Order, PostKind, StatementRequest, Timestamp, wait,
 };
 
 use crate::naive::{self, Account};

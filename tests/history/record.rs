@@ -53,7 +53,8 @@ pub(crate) struct History {
     pub(crate) accounts: usize,
     /// The time of each phase.
     pub(crate) times: Vec<Timestamp>,
-    pub(crate) ledger: Arc<MemoryLedger>,
+    /// The first of the ledgers.
+    pub(crate) ledger: Arc<dyn Ledger>,
 }
 
 pub(crate) fn account(number: usize) -> AccountId {
@@ -85,23 +86,32 @@ impl Random {
     }
 }
 
+/// Records work on a ledger in memory.
 pub(crate) fn record(plan: &Plan) -> History {
+    record_on(plan, |clock| {
+        // Nothing is forgotten, so that everything can be compared.
+        let settings =
+            MemorySettings::new().with_retained_keys(1 << 40).with_retained_entries(1 << 40).with_shards(4);
+        vec![Arc::new(MemoryLedger::with_clock(settings, clock))]
+    })
+}
+
+/// Records work on ledgers that share a store; threads use them in turn.
+pub(crate) fn record_on(plan: &Plan, make: impl FnOnce(Arc<ManualClock>) -> Vec<Arc<dyn Ledger>>) -> History {
     let clock = Arc::new(ManualClock::new());
     clock.set(START);
-    // Nothing is forgotten, so that everything can be compared.
-    let settings =
-        MemorySettings::new().with_retained_keys(1 << 40).with_retained_entries(1 << 40).with_shards(4);
-    let ledger = Arc::new(MemoryLedger::with_clock(settings, clock.clone()));
+    let ledgers = make(clock.clone());
     let stamps = AtomicU64::new(0);
     let barrier = Barrier::new(plan.threads);
     let each = plan.operations / plan.threads;
     let records = std::thread::scope(|scope| {
         let threads: Vec<_> = (0..plan.threads)
             .map(|number| {
-                let (ledger, clock, stamps, barrier) = (&ledger, &clock, &stamps, &barrier);
+                let ledger = ledgers[number % ledgers.len()].as_ref();
+                let (clock, stamps, barrier) = (&clock, &stamps, &barrier);
                 let extra = usize::from(number < plan.operations % plan.threads);
                 scope.spawn(move || {
-                    let mut worker = Worker::new(number, plan, ledger.as_ref(), clock.as_ref());
+                    let mut worker = Worker::new(number, plan, ledger, clock.as_ref());
                     let count = each + extra;
                     for phase in 0..plan.phases {
                         if barrier.wait().is_leader() && phase > 0 {
@@ -119,13 +129,17 @@ pub(crate) fn record(plan: &Plan) -> History {
             .collect();
         threads.into_iter().flat_map(|thread| thread.join().unwrap()).collect()
     });
+    let ledger = Arc::clone(&ledgers[0]);
     let time = |phase: usize| START.saturating_add(STEP * u32::try_from(phase).unwrap());
     History { records, accounts: plan.accounts, times: (0..plan.phases).map(time).collect(), ledger }
 }
 
+/// Asks a ledger something, and says what it was and was answered.
+type Submitted = Box<dyn FnMut(&dyn Ledger) -> Operation>;
+
 struct Worker<'a> {
     random: Random,
-    ledger: &'a MemoryLedger,
+    ledger: &'a dyn Ledger,
     clock: &'a ManualClock,
     accounts: usize,
     number: usize,
@@ -136,7 +150,7 @@ struct Worker<'a> {
 }
 
 impl<'a> Worker<'a> {
-    fn new(number: usize, plan: &Plan, ledger: &'a MemoryLedger, clock: &'a ManualClock) -> Self {
+    fn new(number: usize, plan: &Plan, ledger: &'a dyn Ledger, clock: &'a ManualClock) -> Self {
         Self {
             random: Random(u64::try_from(number).unwrap()),
             ledger,
@@ -209,7 +223,7 @@ impl<'a> Worker<'a> {
         let key = self.key(number, new);
         let amount = unit().minor(self.random.amount(60));
         let debt = unit().minor(if self.random.one_in(12) { 20 } else { 0 });
-        let mut operation: Box<dyn FnMut(&MemoryLedger) -> Operation> = match choice {
+        let mut operation: Submitted = match choice {
             0..34 => {
                 let lifetime = Duration::from_secs(5 + 20 * self.random.below(4));
                 let mut request = HoldRequest::new(id, key, amount)

@@ -6,7 +6,7 @@ use std::net::Ipv4Addr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use billing_guard::{AccountId, MemoryLedger};
+use billing_guard::{AccountId, Ledger, MemoryLedger, SqliteStore, StoreLedger};
 use metered_query::auth::ApiKeys;
 use metered_query::table::Table;
 use metered_query::webhook::WebhookSecret;
@@ -15,8 +15,11 @@ use tokio::net::TcpListener;
 
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn Error>> {
-    // In memory: balances go with the process. A real service takes a ledger that lasts.
-    let ledger = Arc::new(MemoryLedger::new());
+    // Without a file balances go with the process.
+    let ledger: Arc<dyn Ledger> = match optional("LEDGER_FILE", "").as_str() {
+        "" => Arc::new(MemoryLedger::new()),
+        file => Arc::new(StoreLedger::new(SqliteStore::open(file)?)),
+    };
     let app = App {
         guard: guard(ledger, optional("BILLING_SHAPE", "flat").parse()?)?,
         keys: api_keys(&required("API_KEYS")?)?,

@@ -32,7 +32,7 @@ pub(super) const BREAKS_DOWN: &str = "a rule asked for what is not due";
 
 /// Keeps balances in maps, for as long as it lives, and forgets no key.
 #[derive(Clone)]
-pub(super) struct RulesLedger {
+pub(crate) struct RulesLedger {
     books: Arc<Mutex<BTreeMap<AccountId, Account>>>,
     clock: Arc<ManualClock>,
     hooks: &'static Hooks,
@@ -73,7 +73,7 @@ pub(super) struct Scratch {
 }
 
 impl Account {
-    fn new(unit: Unit) -> Self {
+    pub(super) fn new(unit: Unit) -> Self {
         Self {
             state: AccountState::empty(unit),
             holds: BTreeMap::new(),
@@ -138,7 +138,7 @@ impl RulesLedger {
         self.cut.0.load(Ordering::SeqCst)
     }
 
-    fn books(&self) -> MutexGuard<'_, BTreeMap<AccountId, Account>> {
+    pub(super) fn books(&self) -> MutexGuard<'_, BTreeMap<AccountId, Account>> {
         self.books.lock().expect("no thread panics while it holds this")
     }
 

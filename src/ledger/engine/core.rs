@@ -350,3 +350,6 @@ fn rest(rejections: u32) -> u64 {
     let factor = 1_u64.checked_shl(rejections.min(16)).unwrap_or(u64::MAX);
     FIRST_REST.saturating_mul(factor).min(LONGEST_REST)
 }
+
+#[cfg(test)]
+mod tests;

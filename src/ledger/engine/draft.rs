@@ -190,20 +190,19 @@ impl Draft {
     }
 
     fn put_charge(&mut self, known: &mut Known, charge: Entry) {
-        let same = |record: &&mut EntryRecord| record.entry.seq == charge.seq;
         let place = (charge.operation, charge.key.clone());
         let stamp = match known.entries.get(&place) {
             Some(Some(record)) => record.stamp,
             _ => self.stamp,
         };
-        let record = EntryRecord { entry: charge.clone(), stamp };
+        let record = EntryRecord { entry: charge, stamp };
         known.entries.insert(place, Some(record.clone()));
-        if let Some(new) = self.new_entries.iter_mut().find(same) {
-            *new = record;
-        } else if let Some(changed) = self.changed_entries.iter_mut().find(same) {
-            *changed = record;
-        } else {
-            self.changed_entries.push(record);
+        let same = |other: &&mut EntryRecord| other.entry.seq == record.entry.seq;
+        // One that this draft makes is added as it is now.
+        let known = self.new_entries.iter_mut().find(same);
+        match known.or_else(|| self.changed_entries.iter_mut().find(same)) {
+            Some(known) => *known = record,
+            None => self.changed_entries.push(record),
         }
     }
 

@@ -20,6 +20,8 @@ use crate::ledger::store::records::Stamps;
 
 /// How often deadlines are looked at.
 const LOOK: Duration = Duration::from_millis(100);
+/// How long what was submitted during a commit waits for its account to be loaded, at most: about as long as a commit should take.
+const MEANWHILE: Duration = Duration::from_millis(5);
 
 /// Something to do with the store beside loads and commits: a page, a list of what is due.
 pub(super) type Job<S> = Box<dyn FnOnce(&Arc<Shared<S>>) + Send>;
@@ -269,6 +271,7 @@ impl<S: Store> Shared<S> {
             }
             let (asks, timer, events, wants_commit, is_idle) = {
                 let mut core = lock(&shard.core);
+                self.take_commands(shard, &mut core);
                 if looked.elapsed() >= LOOK {
                     looked = Instant::now();
                     core.expire(self.tick());
@@ -293,8 +296,9 @@ impl<S: Store> Shared<S> {
                     shard.ring(lock(&shard.desk), Thread::Commit);
                 }
             } else if !has_job {
-                let timer = timer.map_or(LOOK, |at| Duration::from_micros(at.saturating_sub(self.tick())));
-                let most = (!is_idle).then_some(timer.min(LOOK));
+                let timer =
+                    timer.map_or(MEANWHILE, |at| Duration::from_micros(at.saturating_sub(self.tick())));
+                let most = (!is_idle).then_some(timer.min(MEANWHILE));
                 if !shard.wait(Thread::Load, most, is_idle) {
                     return;
                 }

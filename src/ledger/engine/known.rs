@@ -9,7 +9,7 @@ use crate::id::{IdempotencyKey, ScopeId};
 use crate::ledger::engine::generations::Generations;
 use crate::ledger::rules::AccountState;
 use crate::ledger::store::asks::{Ask, Snapshot};
-use crate::ledger::store::records::{EntryRecord, HoldRecord, Version};
+use crate::ledger::store::records::{AccountRecord, EntryRecord, HoldRecord, Version};
 use crate::period::Period;
 
 /// How many counters of one account are kept between decisions.
@@ -66,7 +66,7 @@ impl Known {
         most_holds: usize,
     ) -> Self {
         let version = snapshot.account.as_ref().map(|account| account.version);
-        let stored_due = snapshot.account.as_ref().map_or(Timestamp::MAX, |account| account.next_due());
+        let stored_due = snapshot.account.as_ref().map_or(Timestamp::MAX, AccountRecord::next_due);
         let mut known = match before {
             Some(before) if before.version == version => *before,
             _ => Self {

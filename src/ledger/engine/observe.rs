@@ -8,7 +8,7 @@ use crate::error::LedgerError;
 use crate::id::AccountId;
 use crate::ledger::engine::command::{Answer, Command, Work};
 
-/// Is told what a [`StoreLedger`](crate::StoreLedger) does: for metrics and logs. `examples/observe.rs` has adapters.
+/// Is told what a [`StoreLedger`](crate::StoreLedger) does: for metrics and logs. `examples/observe.rs` has adapters for `tracing` and `metrics`.
 ///
 /// It is called from the threads of the engine, one event after the other, and holds up the next commit for as long as it
 /// takes. What an event says of ids and amounts is for logs, not for clients.

@@ -93,9 +93,13 @@ pub(super) struct Slot {
     pub(super) not_before: u64,
     /// How often in a row others were faster.
     pub(super) conflicts: u32,
+    /// Whether the latest load took the account's turn: it ends with the next commit.
+    pub(super) has_turn: bool,
     /// The store's own time at the latest load, where the clock here was found to be ahead or behind.
     pub(super) store_time: Option<Timestamp>,
     pub(super) off_clock: bool,
+    /// The time it was last decided at, the account's own if that is later: what is due by then has to be loaded.
+    pub(super) decided_at: Timestamp,
     /// With how many others at most it is committed together.
     pub(super) among: usize,
     /// With how many others at most it is loaded together.
@@ -123,8 +127,10 @@ impl Slot {
             proven_by_load: 0,
             not_before: 0,
             conflicts: 0,
+            has_turn: false,
             store_time: None,
             off_clock: false,
+            decided_at: Timestamp::from_micros(i64::MIN),
             among: usize::MAX,
             loads_among: usize::MAX,
             rejections: 0,

@@ -5,11 +5,13 @@ use std::time::{Duration, Instant};
 use rusqlite::{Connection, ErrorCode, OptionalExtension, params};
 
 use super::clock::{RESERVE, StoreClock};
+use super::read;
 use super::rows::{self, Number, Unwritten};
 use super::schema;
 use super::turnstile::{Pause, Turnstile};
 use crate::clock::Timestamp;
 use crate::id::AccountId;
+use crate::ledger::store::StoreError;
 use crate::ledger::store::asks::Ask;
 use crate::ledger::store::pages::Pruned;
 use crate::ledger::store::records::{Stamp, TurnRecord, Version};
@@ -90,20 +92,31 @@ impl Writer {
         Self { conn, turnstile, patience, reserved: i64::MIN }
     }
 
-    /// Begins a transaction that writes, as soon as others have ended theirs.
-    pub(super) fn begin(&self) -> rusqlite::Result<()> {
+    /// Begins a transaction that writes, as soon as others have ended theirs, unless the file has been upgraded meanwhile.
+    fn begin(&self) -> Result<(), StoreError> {
         if !self.conn.is_autocommit() {
             // An earlier one could not be ended.
-            self.conn.execute_batch("ROLLBACK")?;
+            self.conn.execute_batch("ROLLBACK").map_err(|error| read::error(&error))?;
         }
         let now = Instant::now();
         let deadline = now.checked_add(self.patience).unwrap_or(now);
-        // Half of the time for the turnstile: one that is held by a process that stands still is no reason to fail.
-        let half = self.patience.checked_div(2).unwrap_or_default();
-        let pass = self.turnstile.enter(now.checked_add(half).unwrap_or(now));
+        let pass = self.turnstile.enter(now);
         let begun = immediate(&self.conn, deadline);
         drop(pass);
-        begun
+        begun.map_err(|error| read::error(&error))?;
+        let format = schema::format(&self.conn).map_err(|error| read::error(&error));
+        match format {
+            Ok(schema::FORMAT) => Ok(()),
+            Ok(found) => {
+                self.roll_back();
+                let number = |format| u16::try_from(format).unwrap_or(u16::MAX);
+                Err(StoreError::NewerFormat { found: number(found), known: number(schema::FORMAT) })
+            }
+            Err(error) => {
+                self.roll_back();
+                Err(error)
+            }
+        }
     }
 
     /// Ends a transaction of which nothing is to stay. SQLite has ended it already after some errors.
@@ -124,8 +137,10 @@ impl Writer {
                 }
             }
         }
-        let alone =
-            |set| self.attempt(clock, std::slice::from_ref(set), Apart::Transactions).unwrap_or_default();
+        let alone = |set| {
+            let outcome = self.attempt(clock, std::slice::from_ref(set), Apart::Transactions);
+            outcome.unwrap_or_else(|_| vec![Outcome::Unavailable("one set cannot be taken apart".to_owned())])
+        };
         sets.iter().flat_map(alone).collect()
     }
 
@@ -133,22 +148,10 @@ impl Writer {
     fn attempt(&mut self, clock: &StoreClock, sets: &[Set], apart: Apart) -> Result<Vec<Outcome>, Apart> {
         let alone = sets.len() == 1;
         let all = |outcome: Outcome| Ok(vec![outcome; sets.len()]);
-        if let Err(error) = self.begin() {
-            return all(Outcome::Unavailable(error.to_string()));
-        }
-        match schema::format(&self.conn) {
-            Ok(schema::FORMAT) => {}
-            Ok(found) => {
-                self.roll_back();
-                let known = schema::FORMAT;
-                return all(Outcome::Rejected(format!(
-                    "the file has format {found} now, this version knows {known}"
-                )));
-            }
-            Err(error) => {
-                self.roll_back();
-                return all(Outcome::Unavailable(error.to_string()));
-            }
+        match self.begin() {
+            Ok(()) => {}
+            Err(StoreError::Unavailable(reason)) => return all(Outcome::Unavailable(reason)),
+            Err(error) => return all(Outcome::Rejected(error.to_string())),
         }
         let now = clock.now();
         let mut outcomes = Vec::with_capacity(sets.len());
@@ -248,7 +251,7 @@ impl Writer {
     }
 
     /// Takes the turns that are asked for.
-    pub(super) fn take_turns(&mut self, clock: &StoreClock, asks: &[Ask]) -> rusqlite::Result<()> {
+    pub(super) fn take_turns(&mut self, clock: &StoreClock, asks: &[Ask]) -> Result<(), StoreError> {
         self.begin()?;
         let now = clock.now();
         let taken = asks.iter().try_for_each(|ask| take_turn(&self.conn, ask, now));
@@ -270,7 +273,7 @@ impl Writer {
         account: &AccountId,
         now: Timestamp,
         limit: u32,
-    ) -> rusqlite::Result<Pruned> {
+    ) -> Result<Pruned, StoreError> {
         self.begin()?;
         let pruned = prune(&self.conn, account, now, limit);
         let present = clock.now();
@@ -282,12 +285,12 @@ impl Writer {
         clock: &StoreClock,
         now: Timestamp,
         done: rusqlite::Result<T>,
-    ) -> rusqlite::Result<T> {
+    ) -> Result<T, StoreError> {
         let ended = done.and_then(|value| self.commit_at(clock, now).map(|()| value));
         if ended.is_err() {
             self.roll_back();
         }
-        ended
+        ended.map_err(|error| read::error(&error))
     }
 }
 
@@ -307,7 +310,7 @@ pub(super) fn is_busy(error: &rusqlite::Error) -> bool {
 }
 
 fn apply(conn: &Connection, set: &Set, now: Timestamp) -> Result<(), Stop> {
-    if now < set.from || now >= set.until {
+    if !set.is_timely(now) {
         return Err(Stop::before(Outcome::OutOfWindow(now)));
     }
     same_unit(set)?;
@@ -403,7 +406,7 @@ fn put_account(conn: &Connection, set: &Set, now: Timestamp) -> Result<Number, S
                 "UPDATE account SET unit = ?2, format = ?3, commits = ?4, stamp = ?5, seq = ?6, time = ?7, next_release = ?8, \
                  next_due = ?9, open_holds = ?10, posted = ?11, held = ?12, grants = ?13, turn_by = NULL, turn_until = NULL \
                  WHERE id = ?1 AND commits = ?14 AND stamp = ?15 \
-                 AND (turn_until IS NULL OR turn_until <= ?16 OR turn_by = ?17) RETURNING number",
+                 AND (turn_until IS NULL OR turn_until <= ?16 OR turn_until > ?16 + 100000 OR turn_by = ?17) RETURNING number",
             )?;
             let values = params![
                 id,

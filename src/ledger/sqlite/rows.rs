@@ -14,7 +14,8 @@ use crate::id::{IdempotencyKey, ScopeId};
 use crate::ledger::rules::AccountState;
 use crate::ledger::store::StoreError;
 use crate::ledger::store::records::{self, AccountRecord, EntryRecord, HoldRecord, Stamp, Version};
-use crate::record::{self, EntryRest, HoldRest};
+use crate::record;
+use crate::record::rest::{EntryRest, HoldRest};
 
 /// For each table its columns, in the order in which they are read, and the beginning of a query for them. Macros, so that
 /// queries are put together when the crate is built.
@@ -273,19 +274,42 @@ pub(super) fn count(what: &str, number: u64) -> Result<i64, Unwritten> {
     i64::try_from(number).map_err(|_| Unwritten::Value(format!("{what} {number} is out of range")))
 }
 
+macro_rules! insert_hold {
+    () => {
+        "INSERT INTO hold (account, key, status, requested, minimum, total, captured, settled, refunded, opened_at, ends_at, \
+         release_at, rev, late, kept_until, stamp, rest) \
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17)"
+    };
+}
+
 /// Inserts a hold, unless there is one with its key: then it changes nothing and says `false`.
 pub(super) fn insert_hold(
     conn: &Connection,
     account: Number,
     record: &HoldRecord,
 ) -> Result<bool, Unwritten> {
+    put_hold(conn, concat!(insert_hold!(), " ON CONFLICT DO NOTHING"), account, record)
+}
+
+/// Replaces a hold. One that was pruned meanwhile is there again.
+pub(super) fn replace_hold(conn: &Connection, account: Number, record: &HoldRecord) -> Result<(), Unwritten> {
+    let replace = concat!(
+        insert_hold!(),
+        " ON CONFLICT (account, key) DO UPDATE SET status = ?3, requested = ?4, minimum = ?5, total = ?6, captured = ?7, \
+         settled = ?8, refunded = ?9, opened_at = ?10, ends_at = ?11, release_at = ?12, rev = ?13, late = ?14, \
+         kept_until = ?15, stamp = ?16, rest = ?17"
+    );
+    put_hold(conn, replace, account, record).map(|_| ())
+}
+
+fn put_hold(
+    conn: &Connection,
+    statement: &str,
+    account: Number,
+    record: &HoldRecord,
+) -> Result<bool, Unwritten> {
     let hold = &record.hold;
-    let mut insert = conn.prepare_cached(
-        "INSERT INTO hold (account, key, status, requested, minimum, total, captured, settled, refunded, opened_at, ends_at, \
-         release_at, rev, late, kept_until, stamp, rest) \
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17) ON CONFLICT DO NOTHING",
-    )?;
-    let inserted = insert.execute(params![
+    let put = conn.prepare_cached(statement)?.execute(params![
         account,
         hold.key.as_str(),
         hold.status.as_str(),
@@ -304,35 +328,7 @@ pub(super) fn insert_hold(
         record.stamp.to_bytes(),
         record::write_hold_rest(hold),
     ])?;
-    Ok(inserted > 0)
-}
-
-/// Replaces what changes of a hold. One that was pruned meanwhile is there again.
-pub(super) fn replace_hold(conn: &Connection, account: Number, record: &HoldRecord) -> Result<(), Unwritten> {
-    let hold = &record.hold;
-    let mut update = conn.prepare_cached(
-        "UPDATE hold SET status = ?3, total = ?4, captured = ?5, settled = ?6, refunded = ?7, ends_at = ?8, release_at = ?9, \
-         rev = ?10, late = ?11, kept_until = ?12, rest = ?13 WHERE account = ?1 AND key = ?2",
-    )?;
-    let updated = update.execute(params![
-        account,
-        hold.key.as_str(),
-        hold.status.as_str(),
-        hold.total,
-        hold.captured,
-        hold.settled,
-        hold.refunded,
-        hold.ends_at.as_micros(),
-        hold.release_at.as_micros(),
-        hold.rev,
-        hold.late,
-        record.kept_until.as_micros(),
-        record::write_hold_rest(hold),
-    ])?;
-    if updated == 0 {
-        insert_hold(conn, account, record)?;
-    }
-    Ok(())
+    Ok(put > 0)
 }
 
 /// Inserts an entry, unless there is one with its number or its key: then it changes nothing and says `false`.
@@ -341,12 +337,30 @@ pub(super) fn insert_entry(
     account: Number,
     record: &EntryRecord,
 ) -> Result<bool, Unwritten> {
+    let insert = "INSERT INTO entry (account, seq, kind, operation, key, booked_at, amount, posted_after, uncollected, refunded, \
+                  late, stamp, rest) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13) ON CONFLICT DO NOTHING";
+    put_entry(conn, insert, account, record)
+}
+
+/// Replaces an entry. `false` if it is not there.
+pub(super) fn replace_entry(
+    conn: &Connection,
+    account: Number,
+    record: &EntryRecord,
+) -> Result<bool, Unwritten> {
+    let replace = "UPDATE entry SET kind = ?3, operation = ?4, key = ?5, booked_at = ?6, amount = ?7, posted_after = ?8, \
+                   uncollected = ?9, refunded = ?10, late = ?11, stamp = ?12, rest = ?13 WHERE account = ?1 AND seq = ?2";
+    put_entry(conn, replace, account, record)
+}
+
+fn put_entry(
+    conn: &Connection,
+    statement: &str,
+    account: Number,
+    record: &EntryRecord,
+) -> Result<bool, Unwritten> {
     let entry = &record.entry;
-    let mut insert = conn.prepare_cached(
-        "INSERT INTO entry (account, seq, kind, operation, key, booked_at, amount, posted_after, uncollected, refunded, late, \
-         stamp, rest) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13) ON CONFLICT DO NOTHING",
-    )?;
-    let inserted = insert.execute(params![
+    let put = conn.prepare_cached(statement)?.execute(params![
         account,
         count("sequence number", entry.seq)?,
         entry.kind.as_str(),
@@ -361,20 +375,7 @@ pub(super) fn insert_entry(
         record.stamp.to_bytes(),
         record::write_entry_rest(entry),
     ])?;
-    Ok(inserted > 0)
-}
-
-/// Replaces what changes of an entry: what was refunded of it. `false` if it is not there.
-pub(super) fn replace_entry(
-    conn: &Connection,
-    account: Number,
-    record: &EntryRecord,
-) -> Result<bool, Unwritten> {
-    let entry = &record.entry;
-    let mut update =
-        conn.prepare_cached("UPDATE entry SET refunded = ?3, rest = ?4 WHERE account = ?1 AND seq = ?2")?;
-    let seq = count("sequence number", entry.seq)?;
-    Ok(update.execute(params![account, seq, entry.refunded, record::write_entry_rest(entry)])? > 0)
+    Ok(put > 0)
 }
 
 pub(super) fn put_counter(conn: &Connection, account: Number, counter: &Counter) -> Result<(), Unwritten> {

@@ -9,6 +9,9 @@ use std::fs::File;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
+/// The longest that is waited for it.
+const PATIENCE: Duration = Duration::from_millis(250);
+
 /// The lock, on a file beside the database. The system releases it when a process ends, however it does.
 #[derive(Debug)]
 pub(super) struct Turnstile(Option<File>);
@@ -31,9 +34,10 @@ impl Turnstile {
         Self(File::options().create(true).truncate(false).write(true).open(name).ok())
     }
 
-    /// Waits for it until the deadline, and goes on without it then.
-    pub(super) fn enter(&self, deadline: Instant) -> Pass<'_> {
+    /// Waits for it, but not long, and then goes on without it: whoever has it may stand still.
+    pub(super) fn enter(&self, now: Instant) -> Pass<'_> {
         let Some(file) = &self.0 else { return Pass(None) };
+        let deadline = now.checked_add(PATIENCE).unwrap_or(now);
         let mut pause = Pause::new();
         loop {
             match lock(file) {

@@ -53,6 +53,13 @@ pub struct Page<T> {
     pub seq: u64,
 }
 
+/// Of an account that does not exist.
+impl<T> Default for Page<T> {
+    fn default() -> Self {
+        Self { rows: Vec::new(), seq: 0 }
+    }
+}
+
 /// What pruning did.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Pruned {

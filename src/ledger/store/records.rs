@@ -211,14 +211,15 @@ impl TurnRecord {
     #[must_use]
     pub fn taken(known: Option<Self>, turn: Turn, now: Timestamp) -> Option<Self> {
         match known {
-            Some(known) if known.until > now && known.by != turn.by => Some(known),
+            Some(known) if known.excludes(turn.by, now) => Some(known),
             _ => Some(Self { by: turn.by, until: now.saturating_add(turn.lasting.min(Turn::LONGEST)) }),
         }
     }
 
-    /// Whether it keeps an engine from committing at `now`.
+    /// Whether it keeps an engine from committing at `now`. One that would last longer than [`Turn::LONGEST`] was taken before
+    /// the store's clock was set back, and is over.
     #[must_use]
     pub fn excludes(self, engine: Stamp, now: Timestamp) -> bool {
-        self.by != engine && self.until > now
+        self.by != engine && self.until > now && self.until <= now.saturating_add(Turn::LONGEST)
     }
 }

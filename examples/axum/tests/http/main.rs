@@ -2,6 +2,7 @@
 
 mod away;
 mod client;
+mod durable;
 
 use std::sync::Arc;
 use std::sync::atomic::AtomicU32;

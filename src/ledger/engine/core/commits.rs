@@ -24,6 +24,8 @@ pub(super) const DUE_BATCH: u32 = 1_000;
 
 /// What came of looking at an account.
 struct Built {
+    /// When, on the monotonic clock.
+    tick: u64,
     set: Option<Set>,
     answers: Vec<(Waiting, Result<Answer, LedgerError>)>,
 }
@@ -50,7 +52,7 @@ impl Core {
             self.ready.pop_front();
             let Some(mut slot) = self.slots.remove(&id) else { continue };
             let waited = slot.waiting();
-            let built = self.build(&id, &mut slot, now);
+            let built = self.build(&id, &mut slot, tick, now);
             commands = commands.saturating_add(waited.saturating_sub(slot.waiting()));
             let is_set = built.set.is_some();
             if let Some(set) = built.set {
@@ -71,13 +73,14 @@ impl Core {
     }
 
     /// Decides what waits for an account, as far as that can be done with what is known.
-    fn build(&mut self, id: &AccountId, slot: &mut Slot, now: Timestamp) -> Built {
-        let mut built = Built { set: None, answers: Vec::new() };
+    fn build(&mut self, id: &AccountId, slot: &mut Slot, tick: u64, now: Timestamp) -> Built {
+        let mut built = Built { tick, set: None, answers: Vec::new() };
         let Some(mut known) = slot.known.take() else {
             slot.load = Load::Soon;
             return built;
         };
         let now = slot.store_time.take().filter(|_| slot.off_clock).unwrap_or(now);
+        slot.decided_at = known.state.as_ref().map_or(now, |state| state.time.max(now));
         let held_before = known.state.as_ref().map_or(0, |state| state.held);
         let mut draft = Draft::new(self.stamps.next(), now);
         let mut pending = Vec::new();
@@ -86,6 +89,8 @@ impl Core {
         } else {
             self.decide_all(slot, &mut known, &mut draft, &mut pending, &mut built, now);
         }
+        // Nobody else is to wait for a turn that is not needed.
+        draft.fence |= std::mem::take(&mut slot.has_turn);
         if draft.is_empty() {
             // What was decided on nothing but the loaded state can be answered.
             built.answers.extend(pending.into_iter().map(|pending| (pending.waiting, pending.answer)));
@@ -136,11 +141,17 @@ impl Core {
                 break;
             }
             let Some(waiting) = next.pop_front().or_else(|| slot.queue.pop_front()) else { break };
+            if waiting.command.deadline <= built.tick {
+                built.answers.push((waiting, Err(unavailable("it waited longer than allowed"))));
+                continue;
+            }
             if blocked
                 || slot.is_behind(&waiting)
                 || (waiting.command.work.is_read() && !slot.parked.is_empty())
             {
-                slot.park(waiting, slot.load);
+                // Who only reads need not wait until enough refusals share a load.
+                let load = if waiting.command.work.is_read() { Load::Soon } else { slot.load };
+                slot.park(waiting, load);
                 continue;
             }
             if let Work::Sweep { limit } = waiting.command.work {
@@ -223,7 +234,7 @@ impl Core {
     pub(crate) fn committed(&mut self, tick: u64, took: Duration, outcomes: Vec<Outcome>) {
         let ids = std::mem::take(&mut self.committing);
         let among = ids.len();
-        let some_applied = outcomes.iter().any(|outcome| *outcome == Outcome::Applied);
+        let some_applied = outcomes.contains(&Outcome::Applied);
         let mut outcomes = outcomes.into_iter();
         let (mut commands, mut held) = (0_usize, Vec::new());
         for id in ids {

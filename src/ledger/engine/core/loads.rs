@@ -15,7 +15,7 @@ use crate::ledger::engine::observe::Event;
 use crate::ledger::engine::slot::{Flight, Load, Pending, Phase, Slot, has_regressed, is_made_by};
 use crate::ledger::store::StoreError;
 use crate::ledger::store::asks::{Ask, Snapshot, Turn};
-use crate::ledger::store::records::Stamp;
+use crate::ledger::store::records::{FORMAT, Stamp};
 
 /// The most accounts in one load, and the most rows named of one account.
 const ACCOUNTS: usize = 512;
@@ -102,6 +102,13 @@ impl Core {
         let before = slot.known.take();
         let seen = later(slot.seen, before.as_ref().and_then(|before| before.version));
         slot.loads_among = usize::MAX;
+        let format = snapshot.account.as_ref().map_or(0, |account| account.format);
+        if format > FORMAT {
+            // What a newer version wrote is not written over.
+            let error = StoreError::NewerFormat { found: format, known: FORMAT };
+            self.fail_certain(tick, id, &unavailable(&error.to_string()));
+            return;
+        }
         if has_regressed(seen, found) {
             let (known, found) =
                 (seen.map_or(0, |seen| seen.commits), found.map_or(0, |found| found.commits));
@@ -113,6 +120,7 @@ impl Core {
             return;
         }
         slot.seen = found;
+        slot.has_turn = ask.turn.is_some() && found.is_some();
         slot.store_time = Some(snapshot.now);
         let mut applied = Vec::new();
         if let Some(lost) = slot.lost.take() {
@@ -149,7 +157,8 @@ fn is_applied(lost: &Flight, snapshot: &Snapshot) -> bool {
 
 /// What has to be loaded for what waits.
 fn ask(id: &AccountId, slot: &mut Slot, now: Timestamp) -> Ask {
-    let mut ask = Ask::new(id.clone(), now, DUE_BATCH);
+    // Where the clock went back, or is behind the store's, the account is at a later time.
+    let mut ask = Ask::new(id.clone(), now.max(slot.decided_at), DUE_BATCH);
     if let Some(lost) = &slot.lost {
         ask.holds.extend(lost.new_holds.iter().cloned());
         ask.entries.extend(lost.new_entries.iter().cloned());

@@ -2,6 +2,9 @@
 
 use super::*;
 use crate::cap::{Counter, CounterKey};
+use crate::content::Content;
+use crate::grant::{Grant, GrantKind, Movement, Origin};
+use crate::id::Labels;
 use crate::ledger::store::asks::Turn;
 use crate::period::Period;
 
@@ -33,6 +36,45 @@ fn what_was_applied_is_read_back() {
         assert_eq!(found.holds, capture.holds);
         assert_eq!(found.entries, [&top_up.new_entries[0], &capture.new_entries[0]].map(Clone::clone));
         assert_eq!(found.due, []);
+    });
+}
+
+#[test]
+fn what_only_some_records_have_is_read_back_too() {
+    in_file_and_memory(|store, clock| {
+        let now = clock.now();
+        let mut account = Account::new("ana");
+        let mut top_up = account.top_up("payment-1", 500, now);
+        let origin = Arc::new(Origin {
+            id: 1,
+            key: key("payment-1"),
+            unit: usd(0).unit(),
+            kind: GrantKind::Promotional,
+            priority: 7,
+            starts_at: None,
+            ends_at: Some(now.saturating_add(Duration::from_secs(5))),
+            label: None,
+        });
+        let grant = Grant { origin: origin.clone(), original: 500, remaining: 500, held: 0, started: true };
+        account.state.grants.change(|grants| grants.push(grant));
+        top_up.put.state = account.state.clone();
+        let movement = Movement { grant: 1, unit: usd(0).unit(), amount: 500 };
+        top_up.new_entries[0].entry.movements = Few::One([movement]);
+        assert_eq!(commit(store, &top_up), Outcome::Applied);
+        let mut hold = account.hold("job-1", 40, 60, now);
+        let content = Content::new([("operation", "query")]).unwrap();
+        let labels = Labels::new([("team", "blue")]).unwrap();
+        hold.new_holds[0].hold.declared = Declared::new(&content, &labels);
+        assert_eq!(hold.new_holds[0].hold.draws.len(), 1);
+        assert_eq!(commit(store, &hold), Outcome::Applied);
+
+        let found = everything(store, "ana");
+        assert_eq!(found.account, Some(hold.put.clone()));
+        assert_eq!((found.holds, found.entries), (hold.new_holds.clone(), top_up.new_entries.clone()));
+        // The grant ends before the hold does, and counts as due.
+        let due = store.due(Timestamp::MAX, None, 9).unwrap();
+        assert_eq!(due, [(hold.put.next_due(), id("ana"))]);
+        assert_eq!(due[0].0, origin.ends_at.unwrap());
     });
 }
 
@@ -208,8 +250,13 @@ fn rows_are_replaced_and_deleted() {
         let counters = Ask { counters: vec![("team".parse().unwrap(), Period::day())], ..ask("a") };
         assert_eq!(load(store, &counters).counters, [counter(1, 2)]);
 
+        // All of it, whatever the engine finds to change.
         let mut refunded = set.new_entries[0].clone();
         refunded.entry.refunded = 4;
+        refunded.entry.booked_at = Timestamp::MAX;
+        refunded.entry.posted_after = -1;
+        refunded.entry.late = true;
+        refunded.stamp = stamp(77);
         account.state.seq += 1;
         let mut set = account.set();
         account.commits += 1;
@@ -218,6 +265,20 @@ fn rows_are_replaced_and_deleted() {
         assert_eq!(commit(store, &set), Outcome::Applied);
         assert_eq!(load(store, &counters).counters, [counter(3, 0)]);
         assert_eq!(everything(store, "a").entries, [refunded]);
+
+        let first = account.hold("job", 1, 60, now);
+        assert_eq!(commit(store, &first), Outcome::Applied);
+        let mut again = account.hold_request("job", 3, 90).with_minimum(usd(2));
+        again.account = id("a");
+        let later = now.saturating_add(Duration::from_secs(1));
+        let changes = rules::hold(&account.state, &[], None, &again, later).unwrap().changes.unwrap();
+        let replaced = HoldRecord { hold: changes.hold.unwrap(), stamp: stamp(78), kept_until: later };
+        account.state = changes.account;
+        let mut set = account.set();
+        account.commits += 1;
+        set.holds.push(replaced.clone());
+        assert_eq!(commit(store, &set), Outcome::Applied);
+        assert_eq!(everything(store, "a").holds, [replaced]);
 
         let mut set = account.set();
         set.ended_counters.push(counter(3, 0).key);

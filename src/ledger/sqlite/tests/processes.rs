@@ -1,10 +1,12 @@
 //! Several processes on one file, and a log that does not grow for ever.
 
-use std::io::{BufRead, BufReader};
+use std::io::{BufRead, BufReader, Write};
 use std::process::{Child, Command, Stdio};
 use std::time::Instant;
 
 use super::*;
+use crate::ledger::sqlite::open::LONGEST_LOG;
+use crate::ledger::sqlite::turnstile::Turnstile;
 
 /// Names the file and the account that a child of a test writes to.
 const FILE: &str = "BILLING_GUARD_WRITE_TO";
@@ -17,22 +19,29 @@ fn child(test: &str, file: &Path, account: &str) -> Child {
         .args([test, "--nocapture"])
         .env(FILE, file)
         .env(ACCOUNT, account)
+        .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .spawn()
         .unwrap()
 }
 
-/// Writes back to back; says how often, and how long the longest time without a commit was.
-fn write_for(store: &SqliteStore, account: &str, time: Duration) -> (u64, Duration) {
+/// Sets to be committed one after the other, made beforehand so that nothing is done in between.
+fn many_sets(account: &str, now: Timestamp) -> Vec<Set> {
     let mut account = Account::new(account);
+    (0..20_000).map(|count| account.top_up(&format!("payment-{count}"), 1, now)).collect()
+}
+
+/// Writes back to back; says how often, and how long the longest time without a commit was.
+fn write_for(store: &SqliteStore, sets: &[Set], time: Duration) -> (usize, Duration) {
     let (began, mut last, mut longest) = (Instant::now(), Instant::now(), Duration::ZERO);
-    while began.elapsed() < time {
-        let set = account.top_up(&format!("payment-{}", account.commits), 1, store.now());
-        assert_eq!(commit(store, &set), Outcome::Applied);
+    let mut commits = 0;
+    for set in sets.iter().take_while(|_| began.elapsed() < time) {
+        assert_eq!(commit(store, set), Outcome::Applied);
+        commits += 1;
         longest = longest.max(last.elapsed());
         last = Instant::now();
     }
-    (account.commits, longest)
+    (commits, longest)
 }
 
 #[test]
@@ -40,9 +49,11 @@ fn two_processes_that_write_back_to_back_both_get_on() {
     let test = "two_processes_that_write_back_to_back_both_get_on";
     if let Some(file) = std::env::var_os(FILE) {
         let store = SqliteStore::open(file).unwrap();
-        println!("ready");
-        let (commits, longest) =
-            write_for(&store, &std::env::var(ACCOUNT).unwrap(), Duration::from_secs(SECONDS));
+        let sets = many_sets(&std::env::var(ACCOUNT).unwrap(), store.now());
+        println!("\nready");
+        // Both begin together.
+        std::io::stdin().read_line(&mut String::new()).unwrap();
+        let (commits, longest) = write_for(&store, &sets, Duration::from_secs(SECONDS));
         println!("commits {commits}, longest {longest:?}");
         return;
     }
@@ -50,16 +61,33 @@ fn two_processes_that_write_back_to_back_both_get_on() {
     let file = folder.file("a.db");
     drop(SqliteStore::open(&file).unwrap());
     let mut children = ["ana", "ben"].map(|account| child(test, &file, account));
-    let counts = children.each_mut().map(|child| {
-        let lines = BufReader::new(child.stdout.take().unwrap()).lines().map(Result::unwrap);
-        let said: Vec<String> = lines.filter(|line| line.contains("commits ")).collect();
-        assert!(child.wait().unwrap().success());
-        println!("{said:?}");
-        let (_, count) = said[0].split_once("commits ").unwrap();
-        count.split_once(',').unwrap().0.parse::<u64>().unwrap()
+    let mut said = children.each_mut().map(|child| {
+        let mut lines = BufReader::new(child.stdout.take().unwrap()).lines().map(Result::unwrap);
+        assert!(lines.any(|line| line == "ready"));
+        lines
     });
+    for child in &mut children {
+        child.stdin.take().unwrap().write_all(b"\n").unwrap();
+    }
+    let counts = said.each_mut().map(|lines| {
+        let line = lines.find(|line| line.starts_with("commits ")).unwrap();
+        println!("{line}");
+        line.split([' ', ',']).nth(1).unwrap().parse::<u64>().unwrap()
+    });
+    for child in &mut children {
+        assert!(child.wait().unwrap().success());
+    }
     let (less, both) = (counts[0].min(counts[1]), counts[0] + counts[1]);
     assert!(less * 10 >= both * 3, "{counts:?}");
+    // They take turns: of the commits made while both were at it, at least three in ten follow one of the other.
+    let entries = tool(&file);
+    let mut order = entries.prepare("SELECT account FROM entry ORDER BY rowid").unwrap();
+    let order: Vec<i64> = order.query_map((), |row| row.get(0)).unwrap().map(Result::unwrap).collect();
+    let ends = [1, 2].map(|account| order.iter().rposition(|one| *one == account).unwrap());
+    let together = &order[..ends[0].min(ends[1])];
+    let turns = together.windows(2).filter(|two| two[0] != two[1]).count();
+    println!("{turns} turns in {} commits", together.len());
+    assert!(turns * 10 >= together.len() * 3, "{turns} turns in {} commits", together.len());
     // None was lost.
     let store = SqliteStore::open(&file).unwrap();
     for (account, count) in ["ana", "ben"].into_iter().zip(counts) {
@@ -74,8 +102,8 @@ fn a_process_that_dies_or_stands_still_keeps_nobody_out_for_long() {
         // It has both locks, and stands still.
         let store = SqliteStore::open(file).unwrap();
         let writer = store.writer();
-        let turnstile = super::super::Turnstile::beside(Path::new(&std::env::var_os(FILE).unwrap()));
-        let pass = turnstile.enter(Instant::now() + Duration::from_secs(1));
+        let turnstile = Turnstile::beside(Path::new(&std::env::var_os(FILE).unwrap()));
+        let pass = turnstile.enter(Instant::now());
         if std::env::var(ACCOUNT).unwrap() == "both" {
             writer.conn.execute_batch("BEGIN IMMEDIATE").unwrap();
         }
@@ -145,10 +173,60 @@ fn the_log_stays_short_although_somebody_always_reads() {
         std::fs::metadata(&log).unwrap().len()
     };
     let mut number = 0;
-    while round(number) <= super::super::LONGEST_LOG {
+    while round(number) <= LONGEST_LOG {
         number += 1;
         assert!(number < 500);
     }
     reader.execute_batch("ROLLBACK").unwrap();
-    assert!(round(number + 1) < super::super::LONGEST_LOG / 2);
+    assert!(round(number + 1) < LONGEST_LOG / 2);
+}
+
+/// What no more can be written to, since its file is as long as it may become: the system's limit for a process.
+#[cfg(unix)]
+#[test]
+fn a_commit_that_fails_while_it_is_written_is_unknown_and_never_half_there() {
+    let test = "a_commit_that_fails_while_it_is_written_is_unknown_and_never_half_there";
+    if let Some(file) = std::env::var_os(FILE) {
+        let store = SqliteStore::open(file).unwrap();
+        let mut applied = 0;
+        let outcome = loop {
+            let mut accounts =
+                [format!("a-{applied}"), format!("b-{applied}")].map(|name| Account::new(&name));
+            let sets = accounts.each_mut().map(|account| account.top_up("payment", 1, store.now()));
+            let outcomes = store.commit(&sets);
+            assert_eq!(outcomes[0], outcomes[1]);
+            if outcomes[0] != Outcome::Applied {
+                // What it is not: certain. And what is read is what was applied.
+                assert_eq!(load(&store, &ask(&format!("a-{applied}"))).account, None);
+                break outcomes[0].clone();
+            }
+            applied += 1;
+        };
+        println!("\n{applied} applied, then {outcome:?}");
+        // It is not closed, as if it had been killed.
+        std::process::exit(0);
+    }
+    let folder = Folder::new();
+    let file = folder.file("a.db");
+    drop(SqliteStore::open(&file).unwrap());
+    // In units of 512 or 1,024 bytes; the signal that comes with it would end the process.
+    let limited = Command::new("sh")
+        .args(["-c", "trap '' XFSZ; ulimit -f 400; exec \"$0\" \"$1\" --nocapture"])
+        .arg(std::env::current_exe().unwrap())
+        .arg(test)
+        .env(FILE, &file)
+        .output()
+        .unwrap();
+    let said = String::from_utf8_lossy(&limited.stdout).into_owned();
+    let line =
+        said.lines().find(|line| line.contains(" applied, then ")).unwrap_or_else(|| panic!("{limited:?}"));
+    let (applied, outcome) = line.split_once(" applied, then ").unwrap();
+    assert!(outcome.starts_with("Unknown(") && outcome.contains("I/O"), "{line}");
+    // Found again: what was answered, and both accounts of a commit or none.
+    let applied: usize = applied.parse().unwrap();
+    let found = SqliteStore::open(&file).unwrap().accounts(None, 10_000).unwrap().len();
+    assert!(
+        applied > 5 && found % 2 == 0 && (applied..=applied + 1).contains(&(found / 2)),
+        "{line}, {found} found"
+    );
 }
