@@ -222,7 +222,7 @@ impl Table {
     #[must_use]
     pub fn new(title: &str, effort: Effort) -> Self {
         println!("{title}{}", if effort.quick { " (--quick: the figures mean nothing)" } else { "" });
-        println!("{:<58} {:>9} {:>10}  note", "", "measured", "target");
+        println!("{:<70} {:>9} {:>10}  note", "", "measured", "target");
         Self
     }
 
@@ -235,7 +235,7 @@ impl Table {
             }
             Target::None => (String::new(), ""),
         };
-        println!("{what:<58} {measured:>9.2} {target:>10}  {verdict:<7} {note}");
+        println!("{what:<70} {measured:>9.2} {target:>10}  {verdict:<7} {note}");
         let _ = std::io::stdout().flush();
     }
 

@@ -15,7 +15,8 @@ use std::time::{Duration, Instant};
 
 use billing_guard::store::Store as _;
 use billing_guard::{
-    AccountId, HoldRequest, IdempotencyKey, Ledger, LedgerError, LedgerExt as _, Timestamp, wait,
+    AccountId, HoldRequest, IdempotencyKey, Ledger, LedgerError, LedgerExt as _, SqliteStore, StoreLedger,
+    Timestamp, wait,
 };
 use billing_guard_peers::sqlite::files::{Folder, cpu_nanos, machine_load, resident_mib};
 use billing_guard_peers::sqlite::load::{self, Did, Tasks, Work};
@@ -27,8 +28,10 @@ use billing_guard_peers::{
 };
 use tokio::runtime::Runtime;
 
+type Section = fn(&Run);
+
 /// What can be run.
-const SECTIONS: [(&str, fn(&Run)); 8] = [
+const SECTIONS: [(&str, Section); 8] = [
     ("raw", raw),
     ("alone", alone),
     ("others", others),
@@ -212,18 +215,21 @@ fn others(run: &Run) {
         Table::new("cycles a second of the ledger : of doubleentry 0.8.0, SQLite, 16 tasks", run.effort);
     let accounts = run.effort.pick(1_000, 20);
     let texts: Arc<[String]> = account_texts(accounts).into();
-    let ledger = load::open(&run.folder.file("others-a.db"), accounts);
+    let (ledger, counts) = load::open_counted(&run.folder.file("others-a.db"), accounts);
     load::top_up(ledger.as_ref(), &texts, 1);
+    counts.take();
     let mut books = Books::new(&run.runtime, &run.folder.file("others-b.db"), accounts);
-    for (what, cycle) in
-        [("a hold opened and posted in part", Cycle::Hold), ("one entry, no hold", Cycle::Entry)]
-    {
+    for (what, cycle, target) in [
+        ("a hold opened and posted in part", Cycle::Hold, Target::AtLeast(30.0)),
+        ("one entry, no hold", Cycle::Entry, Target::None),
+    ] {
         let turns = take_turns(
             run.turns,
             || run.go(&run.tasks(16), &ledger, &texts, 40).rate(),
             || books.run(&run.runtime, cycle, 16, run.turn),
         );
-        rates(&table, &format!("{accounts} accounts : {what}"), &turns, Target::AtLeast(30.0), "");
+        let note = format!("; {:.1} commands a commit", counts.take().batch());
+        rates(&table, &format!("{accounts} accounts : {what}"), &turns, target, &note);
     }
 }
 
@@ -232,38 +238,58 @@ fn growth(run: &Run) {
     let table =
         Table::new("time of a cycle with ten times as much : without, 512 tasks, all remembered", run.effort);
     let base = run.effort.pick(10_000, 50);
-    // Accounts, open holds of each, earlier entries of each.
-    let kinds = [("accounts", 10, 1, 3), ("open holds", 1, 10, 3), ("entries", 1, 1, 30)];
-    let ready = |name: &str, (accounts, holds, entries): (usize, usize, usize)| {
+    let ready = |name: &str, accounts: usize, holds: usize, entries: usize| {
         let texts: Arc<[String]> = account_texts(base * accounts).into();
         let ledger = load::open(&run.folder.file(&format!("growth-{name}.db")), base * accounts);
         load::top_up(ledger.as_ref(), &texts, entries);
         load::open_holds(ledger.as_ref(), &texts, holds);
         (ledger, texts)
     };
-    let small = ready("base", (1, 1, 3));
-    for (what, accounts, holds, entries) in kinds {
-        let large = ready(what, (accounts, holds, entries));
-        let mut seed = 50;
-        let mut nanos = |(ledger, texts): &(_, _)| {
-            seed += 1;
-            1e9 / run.go(&run.tasks(512), ledger, texts, seed).rate()
-        };
+    let small = ready("base", 1, 1, 3);
+    let compare = |what: &str, large: &Arc<StoreLedger<SqliteStore>>, texts: &Arc<[String]>, target| {
         let mut turns = Turns::default();
         for turn in 0..=run.turns {
-            let both = (nanos(&large), nanos(&small));
+            let seed = 50 + turn as u64;
+            let nanos = |work: Work| 1e9 / work.rate();
+            let both = (
+                nanos(run.go(&run.tasks(512), large, texts, seed)),
+                nanos(run.go(&run.tasks(512), &small.0, &small.1, seed)),
+            );
             if turn > 0 {
                 turns.times.push(both);
             }
         }
-        let what = format!(
-            "{what}: {} accounts, {} holds, {} entries",
-            base * accounts,
-            base * accounts * holds,
-            base * accounts * entries
+        table.turns(what, &turns, target);
+    };
+    // What of it is the database's.
+    let copied = |name: &str, ledger: &Arc<StoreLedger<SqliteStore>>| {
+        let copy = run.folder.file(&format!("growth-{name}-copy.db"));
+        ledger.store().backup_to(&copy).expect("a copy");
+        Raw::open(&copy)
+    };
+    let mut driver = copied("base", &small.0);
+    let mut alone = |name: &str, what: &str, ledger: &Arc<StoreLedger<SqliteStore>>, accounts: usize| {
+        let (mut large, mut left, mut right) = (copied(name, ledger), Picks::new(9), Picks::new(9));
+        let turns = take_turns(
+            run.turns,
+            || 1e9 / large.batches(400.0, accounts, &mut left, run.turn).0,
+            || 1e9 / driver.batches(400.0, base, &mut right, run.turn).0,
         );
-        table.turns(&what, &turns, Target::AtMost(1.3));
+        table.turns(&format!("{what}, the driver alone"), &turns, Target::None);
+    };
+    let most = Target::AtMost(1.3);
+    for (name, holds, entries) in [("holds", 10, 3), ("entries", 1, 30)] {
+        let what = format!("{base} accounts, {holds} open holds, {entries} entries each : 1, 3");
+        let (ledger, texts) = ready(name, 1, holds, entries);
+        compare(&what, &ledger, &texts, most);
+        alone(name, &what, &ledger, base);
     }
+    let (ledger, all) = ready("accounts", 10, 1, 3);
+    let tenth: Arc<[String]> = all.iter().step_by(10).cloned().collect();
+    let what = format!("{} accounts : {base}", base * 10);
+    compare(&format!("{what}, {base} of them busy"), &ledger, &tenth, most);
+    compare(&format!("{what}, all busy"), &ledger, &all, Target::None);
+    alone("accounts", &format!("{what}, all busy"), &ledger, base * 10);
 }
 
 /// How long a hold or a capture takes, beside two commits of the driver.

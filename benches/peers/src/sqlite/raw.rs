@@ -18,8 +18,9 @@ const SETTINGS: &str = "PRAGMA synchronous = FULL; PRAGMA fullfsync = ON; PRAGMA
     PRAGMA wal_autocheckpoint = 4096; PRAGMA journal_size_limit = 67108864";
 
 const UPDATE_ACCOUNT: &str = "UPDATE account SET unit = ?2, format = 1, commits = ?3, stamp = ?4, seq = ?5, time = ?6, \
-    next_release = ?7, next_due = ?7, open_holds = ?8, posted = ?9, held = ?10, grants = NULL, turn_by = NULL, \
-    turn_until = NULL WHERE number = ?1";
+    open_holds = ?7, posted = ?8, held = ?9, grants = NULL, turn_by = NULL, turn_until = NULL WHERE number = ?1";
+/// Apart, since it is in an index and most of the time stays as it is.
+const UPDATE_DUE: &str = "UPDATE account SET next_release = ?2, next_due = ?2 WHERE number = ?1";
 const INSERT_HOLD: &str = "INSERT INTO hold (account, key, status, requested, minimum, total, captured, settled, refunded, \
     opened_at, ends_at, release_at, rev, late, kept_until, stamp, rest) \
     VALUES (?1, ?2, 'open', ?3, ?3, ?3, 0, 0, 0, ?4, ?5, ?6, 1, 0, ?7, ?8, NULL)";
@@ -173,6 +174,7 @@ impl Raw {
         let mut half = || (stamps.below(usize::MAX) as u64).to_le_bytes();
         conn.execute_batch("BEGIN IMMEDIATE")?;
         let mut update_account = conn.prepare_cached(UPDATE_ACCOUNT)?;
+        let mut update_due = conn.prepare_cached(UPDATE_DUE)?;
         let mut insert_hold = conn.prepare_cached(INSERT_HOLD)?;
         let mut update_hold = conn.prepare_cached(UPDATE_HOLD)?;
         let mut insert_entry = conn.prepare_cached(INSERT_ENTRY)?;
@@ -180,6 +182,7 @@ impl Raw {
             let stamp = [half(), half()].as_flattened().to_owned();
             let account = &mut self.accounts[account];
             account.commits += 1;
+            let release = account.release;
             for key in holds {
                 account.seq += 1;
                 account.held += total;
@@ -205,12 +208,51 @@ impl Raw {
                 stamp,
                 account.seq,
                 now,
-                account.release,
                 account.open_holds,
                 account.posted,
                 account.held,
             ])?;
+            if account.release != release {
+                update_due.execute(params![account.number, account.release])?;
+            }
         }
         conn.execute_batch("COMMIT")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use billing_guard::{AccountId, Ledger as _, LedgerExt as _, StatementRequest, wait};
+
+    use super::*;
+    use crate::sqlite::files::Folder;
+    use crate::sqlite::load;
+    use crate::{account_texts, usd};
+
+    #[test]
+    fn what_the_driver_writes_the_ledger_reads_as_its_own() {
+        let (folder, texts) = (Folder::new(), account_texts(3));
+        let (path, copy) = (folder.file("a.db"), folder.file("b.db"));
+        let ledger = load::open(&path, 3);
+        load::top_up(ledger.as_ref(), &texts, 1);
+        ledger.store().backup_to(&copy).expect("a copy");
+        let (mut raw, mut picks) = (Raw::open(&copy), Picks::new(1));
+        let lasting = Duration::from_millis(20);
+        let (_, cycles) = raw.batches(9.0, 3, &mut picks, lasting);
+        assert!(raw.cycles(3, &mut picks, lasting) > 0.0 && raw.steps(3, &mut picks, lasting) > 0.0);
+        drop(raw);
+
+        let ledger = load::open(&copy, 3);
+        let mut charges = 0;
+        for text in &texts {
+            let id = AccountId::new(text).expect("an account id");
+            let balance = wait(ledger.balance_of(&id, usd())).expect("a balance");
+            assert_eq!((balance.held(), balance.open_holds()), (usd().zero(), 0));
+            let page = wait(ledger.statement(StatementRequest::new(id))).expect("a statement");
+            let latest = page.entries().first().expect("an entry");
+            assert_eq!(latest.balance_after(), balance.posted());
+            charges += (1_000_000_000_000 - balance.posted().minor()) / used().minor();
+        }
+        assert!(charges as usize > cycles);
     }
 }
