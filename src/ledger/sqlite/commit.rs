@@ -399,32 +399,40 @@ fn put_account(conn: &Connection, set: &Set, now: Timestamp) -> Result<Number, S
             insert.query_row(values, |row| row.get(0)).optional()?
         }
         Some(expected) => {
-            let mut update = conn.prepare_cached(
-                "UPDATE account SET unit = ?2, format = ?3, commits = ?4, stamp = ?5, seq = ?6, time = ?7, next_release = ?8, \
-                 next_due = ?9, open_holds = ?10, posted = ?11, held = ?12, grants = ?13, turn_by = NULL, turn_until = NULL \
-                 WHERE id = ?1 AND commits = ?14 AND stamp = ?15 \
-                 AND (turn_until IS NULL OR turn_until <= ?16 OR turn_until > ?16 + 100000 OR turn_by = ?17) RETURNING number",
+            let mut find = conn.prepare_cached(
+                "SELECT number, next_release, next_due FROM account WHERE id = ?1 AND commits = ?2 AND stamp = ?3 \
+                 AND (turn_until IS NULL OR turn_until <= ?4 OR turn_until > ?4 + 100000 OR turn_by = ?5)",
             )?;
             let values = params![
                 id,
-                unit,
-                format,
-                commits,
-                stamp,
-                seq,
-                time,
-                release,
-                due,
-                open,
-                posted,
-                held,
-                grants,
                 rows::count("version", expected.commits)?,
                 expected.stamp.to_bytes(),
                 now.as_micros(),
                 set.engine.to_bytes(),
             ];
-            update.query_row(values, |row| row.get(0)).optional()?
+            let found = find
+                .query_row(values, |row| {
+                    Ok((row.get::<_, Number>(0)?, row.get::<_, i64>(1)?, row.get::<_, i64>(2)?))
+                })
+                .optional()?;
+            if let Some((number, old_release, old_due)) = found {
+                let mut update = conn.prepare_cached(
+                    "UPDATE account SET unit = ?2, format = ?3, commits = ?4, stamp = ?5, seq = ?6, time = ?7, \
+                     open_holds = ?8, posted = ?9, held = ?10, grants = ?11, turn_by = NULL, turn_until = NULL \
+                     WHERE number = ?1",
+                )?;
+                update.execute(params![
+                    number, unit, format, commits, stamp, seq, time, open, posted, held, grants
+                ])?;
+                // Apart, since it is in an index and most of the time stays as it is.
+                if (old_release, old_due) != (release, due) {
+                    let mut update = conn.prepare_cached(
+                        "UPDATE account SET next_release = ?2, next_due = ?3 WHERE number = ?1",
+                    )?;
+                    update.execute(params![number, release, due])?;
+                }
+            }
+            found.map(|(number, _, _)| number)
         }
     };
     match number {
