@@ -438,7 +438,8 @@ pub enum LedgerError {
         /// The amount that would be added.
         amount: Amount,
     },
-    /// Certainly not applied: the store could not be reached, or is overloaded. Try again.
+    /// Certainly not applied: the store could not be reached, or is overloaded. Try again. (That is said of this request. If the
+    /// same was asked before under its key, that may have been applied: the next try says so.)
     #[error("the ledger is not available")]
     Unavailable {
         /// What happened, for the log.

@@ -1,6 +1,7 @@
 //! The engine on a store in memory: it keeps the whole contract, and stays right while the store is in trouble.
 #![allow(clippy::unwrap_used, clippy::arithmetic_side_effects)]
 
+use std::future::Future;
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex};
 use std::thread;
@@ -434,4 +435,30 @@ fn an_observer_that_panics_harms_nobody() {
     let (_, ledger, a) = funded(quick().with_observer(Arc::new(Panics)));
     wait(ledger.hold_amount(&a, key("h"), usd("3"))).unwrap();
     assert_eq!(available(&*ledger, &a), usd("7"));
+}
+
+/// Woken by an answer, drops the ledger on the engine's own thread.
+struct Last(Mutex<Option<Arc<StoreLedger<TroubledStore>>>>);
+
+impl std::task::Wake for Last {
+    fn wake(self: Arc<Self>) {
+        drop(self.0.lock().unwrap().take());
+    }
+}
+
+#[test]
+fn a_ledger_that_is_dropped_by_who_is_woken_ends_in_peace() {
+    let (store, ledger, a) = funded(quick());
+    *store.0.takes.lock().unwrap() = Duration::from_millis(20);
+    let mut hold = Box::pin(ledger.hold_amount(&a, key("h"), usd("3")));
+    let weak = Arc::downgrade(&ledger);
+    let waker = std::task::Waker::from(Arc::new(Last(Mutex::new(Some(ledger)))));
+    assert!(hold.as_mut().poll(&mut std::task::Context::from_waker(&waker)).is_pending());
+    let began = Instant::now();
+    while weak.upgrade().is_some() {
+        assert!(began.elapsed() < Duration::from_secs(5), "it was never dropped");
+        thread::sleep(Duration::from_millis(1));
+    }
+    assert!(wait(hold).is_ok());
+    drop(StoreLedger::with_settings(store, quick()));
 }

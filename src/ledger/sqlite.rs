@@ -5,6 +5,7 @@ mod checkpoint;
 mod clock;
 mod commit;
 mod open;
+mod presence;
 mod read;
 mod rows;
 mod schema;
@@ -12,7 +13,7 @@ mod turnstile;
 
 use std::fmt;
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -30,6 +31,7 @@ use clock::StoreClock;
 use commit::Writer;
 pub use open::SqliteError;
 use open::{Opened, Place};
+use presence::Presence;
 use turnstile::Turnstile;
 
 /// A [`Store`] in a file: an SQLite database that this process has open, and perhaps others on the same machine.
@@ -58,7 +60,7 @@ use turnstile::Turnstile;
 ///
 /// Several processes may have one file open. Beside it are `-wal` and `-shm`, which belong to it, and `-turn`, by which
 /// processes that write take turns; that one is empty and can be deleted while nobody has the file open. Never move, replace or
-/// delete the file while it is open: what is acknowledged after that is lost. And never copy it alone: [`backup_to`](Self::backup_to) makes a copy that is whole.
+/// delete the file while it is open: from then on nothing is available. And never copy it alone: [`backup_to`](Self::backup_to) makes a copy that is whole.
 ///
 /// # When the disk fails
 ///
@@ -91,8 +93,8 @@ use turnstile::Turnstile;
 ///
 /// The header has the application id `0x42694775` and the format of the tables as the user version.
 pub struct SqliteStore {
-    /// Of the file; none in memory.
-    path: Option<PathBuf>,
+    /// None in memory.
+    file: Option<Presence>,
     settings: SqliteSettings,
     clock: StoreClock,
     incarnation: Stamp,
@@ -222,7 +224,7 @@ impl SqliteStore {
         let place = Place { path: &path, ..place };
         let readers = Readers { loads: Mutex::new(place.reader()?), pages: Mutex::new(place.reader()?) };
         let turnstile = Turnstile::beside(&path);
-        Ok(Self::of(opened, settings, Some(path), Some(readers), turnstile))
+        Ok(Self::of(opened, settings, Some(Presence::of(&path)), Some(readers), turnstile))
     }
 
     /// A database in memory, gone when it is dropped. For tests; a [`MemoryLedger`](crate::MemoryLedger) is many times faster.
@@ -247,13 +249,13 @@ impl SqliteStore {
     fn of(
         opened: Opened,
         settings: SqliteSettings,
-        path: Option<PathBuf>,
+        file: Option<Presence>,
         readers: Option<Readers>,
         turnstile: Turnstile,
     ) -> Self {
         let Opened { conn, clock, incarnation, durability } = opened;
         let writer = Mutex::new(Writer::new(conn, turnstile, settings.busy_timeout));
-        Self { path, settings, clock, incarnation, durability, readers, writer }
+        Self { file, settings, clock, incarnation, durability, readers, writer }
     }
 
     /// Takes a file of an older format to the present one, in one transaction, and gives the format it had. Nobody else should have
@@ -293,9 +295,12 @@ impl SqliteStore {
     /// `-part` at the end of its name: if a process that copied was killed, that file is left, has to be deleted, and is named.
     pub fn backup_to(&self, target: impl AsRef<Path>) -> Result<Stamp, SqliteError> {
         let (target, patience) = (target.as_ref(), self.settings.busy_timeout);
-        match &self.path {
+        match &self.file {
             // With a connection of its own, so that nobody waits for it.
-            Some(path) => {
+            Some(file) => {
+                let path = file.path();
+                let failed = |reason| SqliteError::Failed { path: path.to_owned(), reason };
+                file.check().map_err(failed)?;
                 let conn = Place { path, patience }.connect(false)?;
                 backup::copy(&conn, target, patience)
             }
@@ -337,12 +342,17 @@ impl SqliteStore {
             None => read::together(&self.writer().conn, work),
         }
     }
+
+    /// Whether the file has its name still, and if not, why.
+    fn is_there(&self) -> Result<(), String> {
+        self.file.as_ref().map_or(Ok(()), Presence::check)
+    }
 }
 
 impl fmt::Debug for SqliteStore {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("SqliteStore")
-            .field("path", &self.path)
+            .field("path", &self.file.as_ref().map(Presence::path))
             .field("clock", &self.clock)
             .field("durability", &self.durability)
             .finish_non_exhaustive()
@@ -355,6 +365,7 @@ impl Store for SqliteStore {
     }
 
     fn load(&self, asks: &[Ask]) -> Result<Vec<Snapshot>, StoreError> {
+        self.is_there().map_err(StoreError::Unavailable)?;
         if asks.iter().any(|ask| ask.turn.is_some()) {
             self.writer().take_turns(&self.clock, asks)?;
         }
@@ -362,6 +373,9 @@ impl Store for SqliteStore {
     }
 
     fn commit(&self, sets: &[Set]) -> Vec<Outcome> {
+        if let Err(why) = self.is_there() {
+            return sets.iter().map(|_| Outcome::Unavailable(why.clone())).collect();
+        }
         self.writer().commit(&self.clock, sets)
     }
 

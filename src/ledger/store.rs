@@ -39,7 +39,9 @@ use sets::{Outcome, Set};
 /// 3. **Durable.** What was answered [`Applied`](Outcome::Applied) is there after a crash, as far as the store promises it at all.
 /// 4. **Current.** [`load`](Self::load) shows everything that was answered `Applied`, to anybody, before it was called: it
 ///    reads from the primary. What it shows of one account is one snapshot.
-/// 5. **Honest.** [`Rejected`](Outcome::Rejected) and [`Unavailable`](Outcome::Unavailable) are certain: the set was not applied
+/// 5. **Finite.** Every method ends, with an error if need be, within the time that requests may take: a store that hangs holds up
+///    deadlines, and the ledger when it is dropped.
+/// 6. **Honest.** [`Rejected`](Outcome::Rejected) and [`Unavailable`](Outcome::Unavailable) are certain: the set was not applied
 ///    and never will be. Whatever is not certain is [`Unknown`](Outcome::Unknown). A set that is answered `Unknown` may still be
 ///    applied later, but like any other only while its condition holds.
 ///

@@ -152,7 +152,9 @@ impl<S: Store> Driver<S> {
 impl<S: Store> Drop for Driver<S> {
     fn drop(&mut self) {
         self.shared.close();
-        for thread in self.threads.drain(..) {
+        let this = thread::current().id();
+        // Whoever is woken by an answer may drop the ledger on a thread of its own: that one ends by itself.
+        for thread in self.threads.drain(..).filter(|thread| thread.thread().id() != this) {
             // A panic of it was reported when it happened.
             let _ = thread.join();
         }

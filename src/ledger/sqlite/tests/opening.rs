@@ -3,6 +3,7 @@
 use super::*;
 use crate::ledger::sqlite::open;
 use crate::ledger::sqlite::schema::{self, Step};
+use crate::ledger::store::StoreError;
 
 fn bytes(path: &Path) -> Vec<u8> {
     std::fs::read(path).unwrap()
@@ -347,4 +348,27 @@ fn a_file_or_folder_that_may_not_be_written_is_refused() {
     tried("folder", &path);
     tried("new file", &folder.file("b.db"));
     mode(&folder.0, 0o755);
+}
+
+#[cfg(unix)]
+#[test]
+fn a_file_that_lost_its_name_while_in_use_takes_nothing_more() {
+    let folder = Folder::new();
+    let path = made(&folder);
+    let store = SqliteStore::open(&path).unwrap();
+    let mut account = Account::new("a");
+    assert_eq!(commit(&store, &account.top_up("p1", 10, store.now())), Outcome::Applied);
+    let away = folder.file("away.db");
+    std::fs::rename(&path, &away).unwrap();
+    let set = account.top_up("p2", 10, store.now());
+    let is_refused = |word: &str| {
+        assert!(matches!(commit(&store, &set), Outcome::Unavailable(why) if why.contains(word)));
+        assert!(matches!(store.load(&[ask("a")]), Err(StoreError::Unavailable(why)) if why.contains(word)));
+        assert!(store.backup_to(folder.file("copy.db")).is_err());
+    };
+    is_refused("moved");
+    std::fs::copy(&away, &path).unwrap();
+    is_refused("replaced");
+    std::fs::rename(&away, &path).unwrap();
+    assert_eq!(commit(&store, &set), Outcome::Applied);
 }
