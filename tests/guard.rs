@@ -439,6 +439,15 @@ fn a_dead_ledger_is_503_fails_closed_and_never_looks_like_an_empty_balance() {
 }
 
 #[test]
+fn a_store_that_has_lost_data_is_503_and_the_log_says_how_much() {
+    let error = Error::from(LedgerError::StoreRegressed { known: 12, found: 7 });
+    let guard = guard_over(Arc::new(UnreachableLedger::not_applied()), Policy::new());
+    assert_eq!(guard.render(&error).status(), 503);
+    assert_eq!(error.log_fields(), [("detail", "the store has lost data: 7 commits of 12".to_owned())]);
+    assert!(!error.to_string().contains('7'));
+}
+
+#[test]
 fn settings_that_make_no_sense_are_named_when_the_guard_is_built() {
     let build = |policy| guard_over_result(policy).unwrap_err();
     let eur = Unit::new("EUR", 2).unwrap().amount("7.77").unwrap();

@@ -170,6 +170,11 @@ impl From<LedgerError> for Error {
             LedgerError::CapReached(reached) => Self::SpendCapReached(reached),
             LedgerError::KeyConflict { field } => Self::KeyConflict { field: field.into_owned() },
             LedgerError::Unavailable { detail } => Self::Unavailable { detail },
+            // Nothing the client or its balance can do about; the operator is told by the ledger's observer.
+            LedgerError::StoreRegressed { known, found } => {
+                let detail = format!("the store has lost data: {found} commits of {known}");
+                Self::Unavailable { detail }
+            }
             LedgerError::OutcomeUnknown { key, detail } => Self::OutcomeUnknown { key, detail },
             LedgerError::WrongUnit { expected, given } => Self::WrongUnit { expected, given },
             LedgerError::UnknownHold

@@ -100,6 +100,7 @@ const fn has_failed<T>(answer: &Result<T, LedgerError>) -> bool {
     matches!(
         answer,
         Err(LedgerError::Unavailable { .. }
+            | LedgerError::StoreRegressed { .. }
             | LedgerError::OutcomeUnknown { .. }
             | LedgerError::OverCapture { .. })
     )

@@ -48,7 +48,7 @@ fn all(runs: u64, run: impl Fn(Plan) -> Result<Counts, Violation>) -> Counts {
 #[test]
 fn whatever_the_store_does_within_its_promises_every_invariant_holds() {
     let is_long = number("BILLING_GUARD_LONG") == Some(1);
-    let runs = number("BILLING_GUARD_SIM_RUNS").unwrap_or(if is_long { 30_000 } else { 600 });
+    let runs = number("BILLING_GUARD_SIM_RUNS").unwrap_or(if is_long { 30_000 } else { 1_000 });
     let mut counts = all(runs, World::run);
     // Otherwise little would have been tried.
     if number("BILLING_GUARD_SIM_SEED").is_none() {
