@@ -153,8 +153,12 @@ impl<S: Store> Drop for Driver<S> {
     fn drop(&mut self) {
         self.shared.close();
         let this = thread::current().id();
-        // Whoever is woken by an answer may drop the ledger on a thread of its own: that one ends by itself.
-        for thread in self.threads.drain(..).filter(|thread| thread.thread().id() != this) {
+        if self.threads.iter().any(|thread| thread.thread().id() == this) {
+            // Whoever is woken by an answer may drop the ledger there and then, on a thread of the ledger's own, while that has
+            // what the others need to end. They do so by themselves.
+            return;
+        }
+        for thread in self.threads.drain(..) {
             // A panic of it was reported when it happened.
             let _ = thread.join();
         }
