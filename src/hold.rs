@@ -9,6 +9,7 @@ use crate::content::{Content, Declared};
 use crate::few::Few;
 use crate::grant::Draw;
 use crate::id::{IdempotencyKey, Labels};
+use crate::limits::Limits;
 
 /// Where a hold is in its life.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -192,6 +193,12 @@ impl HoldState {
     #[must_use]
     pub fn counted(&self) -> &[Counted] {
         self.counted.as_ref().map_or(&[], |counted| counted)
+    }
+
+    /// Until when its key is kept if it is closed at `now`: for max(lifetime + grace, 24 h).
+    pub(crate) fn kept_until(&self, now: Timestamp) -> Timestamp {
+        let lifetime_and_grace = self.release_at.saturating_since(self.opened_at);
+        now.saturating_add(lifetime_and_grace.max(Limits::KEY_RETENTION))
     }
 
     /// Whether money is set aside for it.

@@ -26,12 +26,12 @@ use crate::id::{AccountId, IdempotencyKey};
 use crate::ledger::Ledger;
 use crate::ledger::future::LedgerFuture;
 use crate::ledger::reply::{CountersPage, Found, HoldsPage, Statement, Swept};
+use crate::ledger::request::reads;
 use crate::ledger::request::{
     BalanceRequest, CaptureRequest, CountersRequest, FindRequest, HoldRequest, HoldsRequest, PostKind,
     PostRequest, ResizeRequest, StatementRequest, SweepRequest, VoidRequest,
 };
 use crate::ledger::rules::{self, AccountState, Decision, Source};
-use crate::limits::Limits;
 use crate::receipt::Captured;
 use crate::sync::{AtomicUsize, Mutex, MutexGuard, Ordering, PoisonError};
 use shard::{Account, Named, Shard};
@@ -215,9 +215,7 @@ impl MemoryLedger {
     }
 
     fn sweep_now(&self, limit: u32) -> Result<Swept, LedgerError> {
-        if !(1..=Limits::MAX_SWEEP).contains(&limit) {
-            return Err(LedgerError::invalid("the limit of a sweep", "must be from 1 to 10,000", limit));
-        }
+        reads::check_sweep("the limit of a sweep", limit)?;
         let mut swept = Swept::default();
         // Begin where the last sweep ended, so that a small limit reaches every shard in turn.
         let start = self.next_sweep.load(Ordering::Relaxed);
@@ -249,11 +247,7 @@ fn broken(detail: &str) -> LedgerError {
 }
 
 fn check_page(limit: u32) -> Result<usize, LedgerError> {
-    if (1..=Limits::MAX_PAGE).contains(&limit) {
-        usize::try_from(limit).map_err(|_| broken("usize is too small"))
-    } else {
-        Err(LedgerError::invalid("the limit of a page", "must be from 1 to 1,000", limit))
-    }
+    usize::try_from(reads::check_page(limit)?).map_err(|_| broken("usize is too small"))
 }
 
 impl Ledger for MemoryLedger {

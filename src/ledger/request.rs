@@ -1,6 +1,6 @@
 //! What can be asked of a ledger: one owned, cheap-to-clone request for each method.
 
-mod reads;
+pub(crate) mod reads;
 
 pub use reads::{
     BalanceRequest, CountersRequest, FindRequest, HoldsCursor, HoldsRequest, Order, StatementRequest,

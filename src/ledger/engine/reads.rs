@@ -13,10 +13,10 @@ use crate::ledger::engine::driver::{Driver, Shared, lock};
 use crate::ledger::engine::reply_slot::{self, Giver};
 use crate::ledger::future::LedgerFuture;
 use crate::ledger::reply::{CountersPage, HoldsPage, Statement, Swept};
+use crate::ledger::request::reads;
 use crate::ledger::request::{CountersRequest, HoldsCursor, HoldsRequest, StatementRequest};
 use crate::ledger::store::pages::{CountersQuery, EntriesQuery, OpenHoldsQuery, Pruned};
 use crate::ledger::store::{Store, StoreError};
-use crate::limits::Limits;
 
 /// How many accounts a sweep asks for at a time, and how many pruning looks at.
 const ACCOUNTS: u32 = 1_000;
@@ -64,12 +64,8 @@ impl<S: Store> Driver<S> {
         account: AccountId,
         read: impl FnOnce(&S, u32) -> Result<T, StoreError> + Send + 'static,
     ) -> LedgerFuture<T> {
-        if !(1..=Limits::MAX_PAGE).contains(&limit) {
-            return LedgerFuture::ready(Err(LedgerError::invalid(
-                "the limit of a page",
-                "must be from 1 to 1,000",
-                limit,
-            )));
+        if let Err(error) = reads::check_page(limit) {
+            return LedgerFuture::ready(Err(error));
         }
         let (giver, taker) = reply_slot::pair();
         let shared = Arc::clone(&self.shared);
@@ -96,8 +92,7 @@ impl<S: Store> Driver<S> {
     }
 
     pub(super) fn sweep(&self, limit: u32) -> LedgerFuture<Swept> {
-        if !(1..=Limits::MAX_SWEEP).contains(&limit) {
-            let error = LedgerError::invalid("the limit of a sweep", "must be from 1 to 10,000", limit);
+        if let Err(error) = reads::check_sweep("the limit of a sweep", limit) {
             return LedgerFuture::ready(Err(error));
         }
         let (giver, taker) = reply_slot::pair();
@@ -107,8 +102,7 @@ impl<S: Store> Driver<S> {
     }
 
     pub(super) fn prune(&self, limit: u32) -> LedgerFuture<Pruned> {
-        if !(1..=Limits::MAX_SWEEP).contains(&limit) {
-            let error = LedgerError::invalid("the limit of pruning", "must be from 1 to 10,000", limit);
+        if let Err(error) = reads::check_sweep("the limit of pruning", limit) {
             return LedgerFuture::ready(Err(error));
         }
         let (giver, taker) = reply_slot::pair();

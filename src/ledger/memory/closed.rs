@@ -4,7 +4,6 @@ use std::collections::VecDeque;
 
 use super::shard::HoldRow;
 use crate::clock::Timestamp;
-use crate::limits::Limits;
 
 /// A queue whose rows have serial numbers. Rows lie side by side, apart from the open ones: those are looked at all the
 /// time, these hardly ever until they are forgotten in turn.
@@ -46,10 +45,9 @@ impl ClosedHolds {
         usize::try_from(serial.checked_sub(self.first)?).ok()
     }
 
-    /// Adds a hold that was closed now; its key is kept for max(lifetime + grace, 24 h).
+    /// Adds a hold that was closed now.
     pub(super) fn push(&mut self, hash: u64, row: HoldRow, now: Timestamp) {
-        let lifetime_and_grace = row.state.release_at.saturating_since(row.state.opened_at);
-        let until = now.saturating_add(lifetime_and_grace.max(Limits::KEY_RETENTION));
+        let until = row.state.kept_until(now);
         // Grown by a quarter instead of doubled.
         if self.rows.len() == self.rows.capacity() {
             self.rows.reserve_exact(self.rows.len().div_ceil(4).max(4));

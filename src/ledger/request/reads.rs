@@ -4,7 +4,9 @@ use crate::amount::Unit;
 use crate::cap::CounterKey;
 use crate::clock::Timestamp;
 use crate::entry::Operation;
+use crate::error::LedgerError;
 use crate::id::{AccountId, IdempotencyKey, ScopeId};
+use crate::limits::Limits;
 
 /// Asks what happened under a key. See [`Ledger::find`](crate::Ledger::find).
 ///
@@ -275,4 +277,18 @@ impl Default for SweepRequest {
     fn default() -> Self {
         Self::new()
     }
+}
+
+/// The size of a page as it was asked for, if it is within its limits.
+pub(crate) fn check_page(limit: u32) -> Result<u32, LedgerError> {
+    within("the limit of a page", "must be from 1 to 1,000", limit, Limits::MAX_PAGE)
+}
+
+/// The same of a sweep, or of pruning.
+pub(crate) fn check_sweep(what: &'static str, limit: u32) -> Result<u32, LedgerError> {
+    within(what, "must be from 1 to 10,000", limit, Limits::MAX_SWEEP)
+}
+
+fn within(what: &'static str, rule: &'static str, limit: u32, most: u32) -> Result<u32, LedgerError> {
+    if (1..=most).contains(&limit) { Ok(limit) } else { Err(LedgerError::invalid(what, rule, limit)) }
 }

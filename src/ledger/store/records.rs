@@ -9,7 +9,6 @@ use crate::entry::Entry;
 use crate::hold::HoldState;
 use crate::ledger::rules::AccountState;
 use crate::ledger::store::asks::Turn;
-use crate::limits::Limits;
 
 /// The newest format of records that is known here, and the one that is written.
 pub(crate) const FORMAT: u16 = 1;
@@ -138,14 +137,9 @@ impl HoldRecord {
         Self { hold, stamp, kept_until: Timestamp::MAX }
     }
 
-    /// The same hold after a change at `now`: once it is closed, its key is kept for max(lifetime + grace, 24 h).
+    /// The same hold after a change at `now`: once it is closed, its key is kept only so long.
     pub(crate) fn changed(&mut self, hold: HoldState, now: Timestamp) {
-        let lifetime_and_grace = hold.release_at.saturating_since(hold.opened_at);
-        self.kept_until = if hold.is_open() {
-            Timestamp::MAX
-        } else {
-            now.saturating_add(lifetime_and_grace.max(Limits::KEY_RETENTION))
-        };
+        self.kept_until = if hold.is_open() { Timestamp::MAX } else { hold.kept_until(now) };
         self.hold = hold;
     }
 
