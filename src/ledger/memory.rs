@@ -26,7 +26,7 @@ use crate::id::{AccountId, IdempotencyKey};
 use crate::ledger::Ledger;
 use crate::ledger::future::LedgerFuture;
 use crate::ledger::reply::{CountersPage, Found, HoldsPage, Statement, Swept};
-use crate::ledger::request::reads;
+use crate::ledger::request;
 use crate::ledger::request::{
     BalanceRequest, CaptureRequest, CountersRequest, FindRequest, HoldRequest, HoldsRequest, PostKind,
     PostRequest, ResizeRequest, StatementRequest, SweepRequest, VoidRequest,
@@ -215,7 +215,7 @@ impl MemoryLedger {
     }
 
     fn sweep_now(&self, limit: u32) -> Result<Swept, LedgerError> {
-        reads::check_sweep("the limit of a sweep", limit)?;
+        request::check_sweep("the limit of a sweep", limit)?;
         let mut swept = Swept::default();
         // Begin where the last sweep ended, so that a small limit reaches every shard in turn.
         let start = self.next_sweep.load(Ordering::Relaxed);
@@ -247,7 +247,7 @@ fn broken(detail: &str) -> LedgerError {
 }
 
 fn check_page(limit: u32) -> Result<usize, LedgerError> {
-    usize::try_from(reads::check_page(limit)?).map_err(|_| broken("usize is too small"))
+    usize::try_from(request::check_page(limit)?).map_err(|_| broken("usize is too small"))
 }
 
 impl Ledger for MemoryLedger {

@@ -1,11 +1,12 @@
 //! What can be asked of a ledger: one owned, cheap-to-clone request for each method.
 
-pub(crate) mod reads;
+mod reads;
 
 pub use reads::{
     BalanceRequest, CountersRequest, FindRequest, HoldsCursor, HoldsRequest, Order, StatementRequest,
     SweepRequest,
 };
+pub(crate) use reads::{check_page, check_sweep};
 
 use std::time::Duration;
 

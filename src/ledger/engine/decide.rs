@@ -66,16 +66,9 @@ pub(super) fn decide(known: &Known, work: &Work, now: Timestamp, window: &mut Wi
             decided(decision, Answer::Hold)
         }
         Work::Post(request) => {
-            let entry = |operation: Operation, key: &IdempotencyKey| {
-                known
-                    .entries
-                    .get(&(operation, key.clone()))
-                    .and_then(Option::as_ref)
-                    .map(|known| &known.entry)
-            };
             let source = match work.source() {
                 Some((Operation::Hold, key)) => hold(key).map_or(Source::None, Source::Hold),
-                Some((operation, key)) => entry(operation, key).map_or(Source::None, Source::Entry),
+                Some((operation, key)) => known.entry(operation, key).map_or(Source::None, Source::Entry),
                 None => Source::None,
             };
             match source {
@@ -83,7 +76,7 @@ pub(super) fn decide(known: &Known, work: &Work, now: Timestamp, window: &mut Wi
                 Source::Entry(charge) => window.charge(charge),
                 Source::None => {}
             }
-            let known_entry = entry(request.kind.operation(), &request.key);
+            let known_entry = known.entry(request.kind.operation(), &request.key);
             decided(rules::post(&state, counters, known_entry, source, request, now), Answer::Entry)
         }
         Work::Find(request) => {
@@ -114,8 +107,8 @@ fn found(known: &Known, operation: Operation, key: &IdempotencyKey) -> Found {
             hold.map_or(Found::NotApplied, Found::Hold)
         }
         _ => {
-            let entry = known.entries.get(&(operation, key.clone())).and_then(Option::as_ref);
-            entry.map_or(Found::NotApplied, |known| Found::Entry(Box::new(known.entry.clone())))
+            let entry = known.entry(operation, key).map(|entry| Box::new(entry.clone()));
+            entry.map_or(Found::NotApplied, Found::Entry)
         }
     }
 }
@@ -130,10 +123,7 @@ fn missing(known: &Known, work: &Work) -> Option<Scopes> {
         Work::Resize(_) | Work::Capture(_) | Work::Void(_) => work.key(),
         Work::Find(_) | Work::Read | Work::Sweep { .. } => None,
     };
-    let row_missing = named.is_some_and(|(operation, key)| match operation {
-        Operation::Hold => !known.knows_hold(key),
-        _ => !known.entries.contains_key(&(operation, key.clone())),
-    });
+    let row_missing = named.is_some_and(|(operation, key)| !known.knows(operation, key));
     let mut scopes = scopes_of(work);
     if let Some((Operation::Hold, key)) = work.key()
         && let Some(hold) = known.hold(key)

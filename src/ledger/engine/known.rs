@@ -4,7 +4,7 @@ use std::collections::{HashMap, HashSet, VecDeque};
 
 use crate::cap::{Counter, CounterKey};
 use crate::clock::Timestamp;
-use crate::entry::Operation;
+use crate::entry::{Entry, Operation};
 use crate::id::{IdempotencyKey, ScopeId};
 use crate::ledger::engine::generations::Generations;
 use crate::ledger::rules::AccountState;
@@ -109,8 +109,23 @@ impl Known {
     }
 
     /// Whether the hold is known, to be there or not.
-    pub(super) fn knows_hold(&self, key: &IdempotencyKey) -> bool {
+    fn knows_hold(&self, key: &IdempotencyKey) -> bool {
         self.holds.get(key).is_some() || self.no_holds.contains(key)
+    }
+
+    /// Whether the row with this key is known, to be there or not. Of what time did nothing is found by key.
+    pub(super) fn knows(&self, operation: Operation, key: &IdempotencyKey) -> bool {
+        match operation {
+            Operation::Hold => self.knows_hold(key),
+            Operation::Charge | Operation::Credit => self.entries.contains_key(&(operation, key.clone())),
+            Operation::Time => true,
+        }
+    }
+
+    /// The entry with this key.
+    pub(super) fn entry(&self, operation: Operation, key: &IdempotencyKey) -> Option<&Entry> {
+        let known = self.entries.get(&(operation, key.clone()))?.as_ref();
+        known.map(|record| &record.entry)
     }
 
     pub(super) fn hold(&self, key: &IdempotencyKey) -> Option<&KnownHold> {

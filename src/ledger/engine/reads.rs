@@ -13,7 +13,7 @@ use crate::ledger::engine::driver::{Driver, Shared, lock};
 use crate::ledger::engine::reply_slot::{self, Giver};
 use crate::ledger::future::LedgerFuture;
 use crate::ledger::reply::{CountersPage, HoldsPage, Statement, Swept};
-use crate::ledger::request::reads;
+use crate::ledger::request;
 use crate::ledger::request::{CountersRequest, HoldsCursor, HoldsRequest, StatementRequest};
 use crate::ledger::store::pages::{CountersQuery, EntriesQuery, OpenHoldsQuery, Pruned};
 use crate::ledger::store::{Store, StoreError};
@@ -64,7 +64,7 @@ impl<S: Store> Driver<S> {
         account: AccountId,
         read: impl FnOnce(&S, u32) -> Result<T, StoreError> + Send + 'static,
     ) -> LedgerFuture<T> {
-        if let Err(error) = reads::check_page(limit) {
+        if let Err(error) = request::check_page(limit) {
             return LedgerFuture::ready(Err(error));
         }
         let (giver, taker) = reply_slot::pair();
@@ -92,7 +92,7 @@ impl<S: Store> Driver<S> {
     }
 
     pub(super) fn sweep(&self, limit: u32) -> LedgerFuture<Swept> {
-        if let Err(error) = reads::check_sweep("the limit of a sweep", limit) {
+        if let Err(error) = request::check_sweep("the limit of a sweep", limit) {
             return LedgerFuture::ready(Err(error));
         }
         let (giver, taker) = reply_slot::pair();
@@ -102,7 +102,7 @@ impl<S: Store> Driver<S> {
     }
 
     pub(super) fn prune(&self, limit: u32) -> LedgerFuture<Pruned> {
-        if let Err(error) = reads::check_sweep("the limit of pruning", limit) {
+        if let Err(error) = request::check_sweep("the limit of pruning", limit) {
             return LedgerFuture::ready(Err(error));
         }
         let (giver, taker) = reply_slot::pair();

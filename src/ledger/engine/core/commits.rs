@@ -351,10 +351,7 @@ fn add(sums: &mut Vec<Amount>, amount: Amount) {
 fn is_proved(known: &Known, waiting: &Waiting, answer: &Result<Answer, LedgerError>, more_due: bool) -> bool {
     let key_is_known = known.version.is_none()
         || match waiting.command.work.key() {
-            Some((crate::entry::Operation::Hold, key)) => known.knows_hold(key),
-            Some((operation, key)) => {
-                !operation.is_posted() || known.entries.contains_key(&(operation, key.clone()))
-            }
+            Some((operation, key)) => known.knows(operation, key),
             None => !more_due,
         };
     let is_exact = known.exact || !matches!(answer, Err(LedgerError::Insufficient(_)));
