@@ -98,6 +98,7 @@ mod hold;
 mod id;
 mod ledger;
 mod limits;
+mod link;
 pub mod manual;
 mod messages;
 mod notice;
@@ -108,6 +109,7 @@ mod receipt;
 mod record;
 mod refusal;
 mod render;
+mod runway;
 mod spending;
 pub mod store;
 mod sync;
@@ -142,15 +144,21 @@ pub use ledger::request::{
 pub use ledger::sqlite::{SqliteDurability, SqliteError, SqliteSettings, SqliteStore, SqliteSync};
 pub use ledger::{Ledger, LedgerExt};
 pub use limits::Limits;
-pub use messages::{English, Messages, Place, TextContext, Wording};
+pub use link::{Link, LinkError};
+pub use messages::{English, Messages, Place, Wording};
 pub use notice::Notice;
 pub use period::{Period, PeriodError};
 pub use policy::{Enforcement, OnDrop, Policy};
 pub use price::{LitellmImport, PriceBook, PriceError, Rate, Rounding, Tariff, UnknownPrice};
 pub use receipt::{Captured, Receipt};
-pub use refusal::{InsufficientBalance, Refusal, RefusalKind};
+pub use refusal::{
+    Alternative, Basis, Choice, Claim, Details, Disclosed, Disclosure, Fit, Free, Included,
+    InsufficientBalance, Offer, Options, OptionsDraft, Purchase, Refusal, RefusalKind, TopUp, TopUpAmount,
+    Work,
+};
 pub use render::{Recognized, RenderSettingError, Rendered, Renderer, Shape};
-pub use spending::{Bin, Spending, SpendingError, SpendingRow, Spent};
+pub use runway::Runway;
+pub use spending::{Bin, Spending, SpendingError, SpendingRow, Spent, TopUse, TopUses};
 pub use usage::{Quantity, QuantityName, Usage, UsageError};
 
 /// The README's examples compile, and the first one runs.

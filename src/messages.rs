@@ -1,9 +1,11 @@
 //! What a refusal says in words: the [`Messages`] trait, and the built-in catalogue [`English`].
 
+mod english;
+
 use std::borrow::Cow;
 use std::fmt;
 
-use crate::refusal::{Refusal, RefusalKind};
+use crate::refusal::{Basis, Choice, Disclosed, RefusalKind};
 
 /// Where in an answer a text will stand. The documented sentences differ by it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -20,44 +22,26 @@ pub enum Place {
     Searched,
 }
 
-/// What a text is for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct TextContext {
-    place: Place,
-}
-
-impl TextContext {
-    /// For a text that will stand there.
-    #[must_use]
-    pub const fn new(place: Place) -> Self {
-        Self { place }
-    }
-
-    /// Where the text will stand.
-    #[must_use]
-    pub const fn place(&self) -> Place {
-        self.place
-    }
-}
-
 /// A catalogue of texts.
 ///
-/// What it returns goes to the client as it is, so it should name no id and nobody's balance. Ask to top up only if
-/// [`Refusal::top_up_helps`], and mind what [`Place::Searched`] promises.
+/// What it returns goes to the client as it is. It sees a refusal only as far as the client may read it ([`Disclosed`]), so
+/// it cannot tell more. Ask to top up only if [`RefusalKind::top_up_helps`], and mind what [`Place::Searched`] promises.
+///
+/// Replace a whole catalogue, or a part and hand the rest on:
 ///
 /// ```
 /// use std::borrow::Cow;
 /// use std::sync::Arc;
-/// use billing_guard::{English, Messages, Refusal, Renderer, Shape, TextContext};
+/// use billing_guard::{Disclosed, English, Messages, Place, Refusal, RefusalKind, Renderer, Shape};
 ///
 /// #[derive(Debug)]
 /// struct House(English);
 ///
 /// impl Messages for House {
-///     fn message<'a>(&'a self, refusal: &'a Refusal, context: &TextContext) -> Cow<'a, str> {
-///         match refusal {
-///             Refusal::Duplicate => "We have this one already.".into(),
-///             other => self.0.message(other, context),
+///     fn message(&self, told: &Disclosed<'_>, place: Place) -> Cow<'_, str> {
+///         match told.kind() {
+///             RefusalKind::Duplicate => "We have this one already.".into(),
+///             _ => self.0.message(told, place),
 ///         }
 ///     }
 /// }
@@ -67,11 +51,21 @@ impl TextContext {
 /// ```
 pub trait Messages: Send + Sync + fmt::Debug {
     /// The text for the developer of the client.
-    fn message<'a>(&'a self, refusal: &'a Refusal, context: &TextContext) -> Cow<'a, str>;
+    fn message(&self, told: &Disclosed<'_>, place: Place) -> Cow<'_, str>;
 
     /// The text for the person who reads it, if it is not the same; `None` by default.
-    fn readable_message<'a>(&'a self, _refusal: &'a Refusal, _context: &TextContext) -> Option<Cow<'a, str>> {
+    fn readable_message(&self, _told: &Disclosed<'_>) -> Option<Cow<'_, str>> {
         None
+    }
+
+    /// What a choice is called, as a button or a line of a list would say it.
+    fn choice(&self, choice: &Choice) -> Cow<'_, str> {
+        Cow::Borrowed(english::choice(choice))
+    }
+
+    /// What an amount to top up by is good for; `None` if there is nothing to say about it.
+    fn basis(&self, basis: Basis) -> Option<Cow<'_, str>> {
+        english::basis(basis).map(Cow::Owned)
     }
 
     /// The language of the texts, as `Content-Language` names it; `en` by default.
@@ -94,9 +88,11 @@ pub enum Wording {
 /// The built-in catalogue: the documented sentences where a top-up would help, short neutral ones elsewhere.
 ///
 /// ```
-/// use billing_guard::{English, Messages, Place, Refusal, TextContext};
+/// use billing_guard::{Details, Disclosed, Disclosure, English, Messages, Place, Refusal, Timestamp};
 ///
-/// let text = English::new().message(&Refusal::BudgetExceeded, &TextContext::new(Place::Envelope)).into_owned();
+/// let details = Details::new();
+/// let told = Disclosed::new(&Refusal::BudgetExceeded, &details, Disclosure::Nothing, Timestamp::default());
+/// let text = English::new().message(&told, Place::Envelope).into_owned();
 /// assert_eq!(text, "This request would cost more than the budget given with it.");
 /// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -120,21 +116,19 @@ impl English {
 }
 
 impl Messages for English {
-    fn message<'a>(&'a self, refusal: &'a Refusal, context: &TextContext) -> Cow<'a, str> {
-        let sentence = sentence(refusal.kind(), context.place, self.wording);
-        match refusal {
-            // The maximum is the host's rule, the same for everybody, so it reveals nothing about the account.
-            Refusal::RequestTooLarge { maximum } => {
-                Cow::Owned(format!("{sentence}{MAXIMUM_IS}{}.", maximum.human()))
-            }
-            // What the host calls the cap, and when it resets, its owner may know.
-            Refusal::SpendCapReached { label, resets_at } => {
-                let label = label.as_ref().map(|label| format!("{LIMIT_IS}\"{label}\"."));
-                let reset = resets_at.map(|at| format!("{RESETS_AT}{}.", at.human()));
-                Cow::Owned([sentence, &label.unwrap_or_default(), &reset.unwrap_or_default()].concat())
-            }
-            _ => Cow::Borrowed(sentence),
+    fn message(&self, told: &Disclosed<'_>, place: Place) -> Cow<'_, str> {
+        let sentence = sentence(told.kind(), place, self.wording);
+        // The maximum is the host's rule, the same for everybody, so it reveals nothing about the account.
+        if let Some(maximum) = told.maximum() {
+            return Cow::Owned(format!("{sentence}{MAXIMUM_IS}{}.", maximum.human()));
         }
+        // What the host calls the cap, and when it resets, its owner may know.
+        let label = told.cap_label().map(|label| format!("{LIMIT_IS}\"{label}\"."));
+        let reset = told.resets_at().map(|at| format!("{RESETS_AT}{}.", at.human()));
+        if label.is_none() && reset.is_none() {
+            return Cow::Borrowed(sentence);
+        }
+        Cow::Owned([sentence, &label.unwrap_or_default(), &reset.unwrap_or_default()].concat())
     }
 }
 
@@ -187,6 +181,9 @@ const fn sentence(kind: RefusalKind, place: Place, wording: Wording) -> &'static
         },
         RefusalKind::BalanceHeld => {
             "Your account balance is in use by work that is still running. A retry in a moment may succeed."
+        }
+        RefusalKind::TopUpPending => {
+            "A top-up of your account is on its way. A retry in a moment may succeed."
         }
         RefusalKind::SpendCapReached => "This request would exceed a spending limit.",
         RefusalKind::RequestTooLarge => "This request is larger than any single request may be.",

@@ -2,10 +2,13 @@
 
 use crate::account::Applied;
 use crate::amount::Amount;
+use crate::clock::Timestamp;
+use crate::id::Label;
+use crate::runway::Runway;
 
 /// Something to tell the customer, from the reply of a change: no extra read, and once for each crossing, whichever
 /// node makes it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Notice {
     /// What is available fell below a threshold the host set.
@@ -15,6 +18,82 @@ pub enum Notice {
         /// What is available now.
         available: Amount,
     },
+    /// It fell below a share of the latest top-up.
+    LowShare {
+        /// The share, in percent.
+        percent: u8,
+        /// The latest top-up.
+        top_up: Amount,
+        /// What is available now.
+        available: Amount,
+    },
+    /// It fell below what the largest request that is to be expected would need.
+    LessThanLargestRequest {
+        /// The largest request.
+        largest: Amount,
+        /// What is available now.
+        available: Amount,
+    },
+    /// It will last for fewer days than the host set, if spending goes on as it did.
+    ShortRunway {
+        /// How many days the host set.
+        days: u32,
+        /// How long it will last.
+        runway: Runway,
+        /// What is available now.
+        available: Amount,
+    },
+    /// Most of what a spend cap allows is spent.
+    CapNearlyReached {
+        /// What people know the cap by.
+        label: Option<Label>,
+        /// How much of it is spent at least, in percent.
+        percent: u8,
+        /// What is spent.
+        used: Amount,
+        /// What the cap allows.
+        limit: Amount,
+        /// When its period ends; `None` for a total.
+        resets_at: Option<Timestamp>,
+    },
+    /// Credit that is not used will end soon.
+    CreditEndsSoon {
+        /// What people know the credit by.
+        label: Option<Label>,
+        /// What is left of it.
+        remaining: Amount,
+        /// When it ends.
+        ends_at: Timestamp,
+    },
+    /// A hold will end soon, and its work is still running.
+    HoldEndsSoon {
+        /// When it ends.
+        ends_at: Timestamp,
+    },
+    /// The balance was topped up automatically, as agreed. Told each time.
+    ToppedUpAutomatically {
+        /// By how much.
+        amount: Amount,
+        /// What is available now.
+        available: Amount,
+    },
+}
+
+impl Notice {
+    /// The word for it on the wire and in logs, such as `low_balance`.
+    #[must_use]
+    pub const fn as_str(&self) -> &'static str {
+        match self {
+            Self::LowBalance { .. } => "low_balance",
+            Self::LowShare { .. } => "low_share",
+            Self::LessThanLargestRequest { .. } => "less_than_largest_request",
+            Self::ShortRunway { .. } => "short_runway",
+            Self::CapNearlyReached { .. } => "cap_nearly_reached",
+            Self::CreditEndsSoon { .. } => "credit_ends_soon",
+            Self::HoldEndsSoon { .. } => "hold_ends_soon",
+            Self::ToppedUpAutomatically { .. } => "topped_up_automatically",
+        }
+    }
 }
 
 /// The thresholds that this change crossed downwards, highest first. Thresholds of another unit are never crossed.

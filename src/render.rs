@@ -17,8 +17,9 @@ use http::{HeaderName, HeaderValue, Response, StatusCode};
 use serde::Serialize;
 use serde_json::value::RawValue;
 
-use crate::messages::{English, Messages, Place, TextContext};
-use crate::refusal::{Refusal, RefusalKind};
+use crate::clock::{Clock, SystemClock};
+use crate::messages::{English, Messages, Place};
+use crate::refusal::{Details, Disclosed, Disclosure, Refusal, RefusalKind};
 use crate::text::quoted;
 
 use error_shapes::OpenAiError;
@@ -119,6 +120,8 @@ pub struct Renderer {
     name_prefix: bool,
     held_as_429: bool,
     messages: Arc<dyn Messages>,
+    disclosure: Disclosure,
+    clock: Arc<dyn Clock>,
     data: Option<Arc<RawValue>>,
     // Two short lists instead of maps: a host renames a few kinds if any, and most have none to look through.
     named: Vec<Named>,
@@ -153,6 +156,8 @@ impl Renderer {
             name_prefix: false,
             held_as_429: false,
             messages: Arc::new(English::new()),
+            disclosure: Disclosure::default(),
+            clock: Arc::new(SystemClock::new()),
             data: None,
             named: Vec::new(),
             error_codes: Vec::new(),
@@ -249,17 +254,38 @@ impl Renderer {
         Ok(self)
     }
 
+    /// The same with this level of [`Disclosure`], by what the caller may know. For one request, clone the renderer first.
+    #[must_use]
+    pub const fn with_disclosure(mut self, level: Disclosure) -> Self {
+        self.disclosure = level;
+        self
+    }
+
+    /// The same with another clock, by which offers end.
+    #[must_use]
+    pub fn with_clock(mut self, clock: Arc<dyn Clock>) -> Self {
+        self.clock = clock;
+        self
+    }
+
     /// The answer to send instead of the work.
     #[must_use]
     pub fn render(&self, refusal: &Refusal) -> Rendered {
+        self.render_with(refusal, &Details::new())
+    }
+
+    /// The answer to send instead of the work, with what the host knows beyond the refusal, as far as the
+    /// [disclosure](Self::with_disclosure) goes.
+    #[must_use]
+    pub fn render_with(&self, refusal: &Refusal, details: &Details) -> Rendered {
         let row = self.row(refusal.kind());
-        let context = TextContext::new(self.shape.place());
-        let message = || self.messages.message(refusal, &context);
-        let readable = || self.messages.readable_message(refusal, &context);
+        let told = Disclosed::new(refusal, details, self.disclosure, self.clock.now());
+        let message = || self.messages.message(&told, self.shape.place());
+        let readable = || self.messages.readable_message(&told);
         let body = match self.shape {
             Shape::Flat => self.flat(&row, None, &message(), readable()),
             Shape::FlatWithError => {
-                let searched = self.messages.message(refusal, &TextContext::new(Place::Searched));
+                let searched = self.messages.message(&told, Place::Searched);
                 let error = OpenAiError::new(&row, &searched);
                 self.flat(&row, Some(error), &message(), readable())
             }

@@ -1,6 +1,7 @@
 //! Where the credits went: charges summed up by label and time, from statements.
 
 mod stored;
+mod top;
 
 use std::collections::BTreeMap;
 
@@ -14,6 +15,7 @@ use crate::ledger::reply::Statement;
 use crate::ledger::request::{Order, StatementRequest};
 use crate::limits::Limits;
 use crate::period::{Period, PeriodError};
+pub use top::{TopUse, TopUses};
 
 /// How finely time is cut.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]

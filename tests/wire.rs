@@ -10,8 +10,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use billing_guard::{
-    Amount, English, InsufficientBalance, Messages, Recognized, Refusal, RefusalKind, RenderSettingError,
-    Rendered, Renderer, Shape, ShortReason, Shortfall, TextContext, Timestamp, Unit, Wording,
+    Amount, Disclosed, English, InsufficientBalance, Messages, Place, Recognized, Refusal, RefusalKind,
+    RenderSettingError, Rendered, Renderer, Shape, ShortReason, Shortfall, Timestamp, Unit, Wording,
 };
 use proptest::prelude::*;
 
@@ -276,7 +276,7 @@ fn every_answer_is_read_back_as_what_it_was() {
 struct Unheard;
 
 impl Messages for Unheard {
-    fn message<'a>(&'a self, _: &'a Refusal, _: &TextContext) -> Cow<'a, str> {
+    fn message(&self, _: &Disclosed<'_>, _: Place) -> Cow<'_, str> {
         "Heute \"leider\" nicht: \u{1F4B8}".into()
     }
 
@@ -316,10 +316,10 @@ fn the_reader_can_be_told_something_else_than_the_developer() {
     #[derive(Debug)]
     struct Two;
     impl Messages for Two {
-        fn message<'a>(&'a self, _: &'a Refusal, _: &TextContext) -> Cow<'a, str> {
+        fn message(&self, _: &Disclosed<'_>, _: Place) -> Cow<'_, str> {
             "See error 7 in the manual.".into()
         }
-        fn readable_message<'a>(&'a self, _: &'a Refusal, _: &TextContext) -> Option<Cow<'a, str>> {
+        fn readable_message(&self, _: &Disclosed<'_>) -> Option<Cow<'_, str>> {
             Some("Not now.".into())
         }
     }
@@ -549,7 +549,7 @@ fn a_header_value_that_does_not_fit_is_left_out() {
     #[derive(Debug)]
     struct Injecting;
     impl Messages for Injecting {
-        fn message<'a>(&'a self, _: &'a Refusal, _: &TextContext) -> Cow<'a, str> {
+        fn message(&self, _: &Disclosed<'_>, _: Place) -> Cow<'_, str> {
             "no".into()
         }
         fn language(&self) -> Cow<'static, str> {

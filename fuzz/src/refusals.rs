@@ -5,8 +5,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use billing_guard::{
-    English, InsufficientBalance, Messages, Recognized, Refusal, RefusalKind, Rendered, Renderer, Shape,
-    Shortfall, TextContext, Timestamp, Unit, Wording,
+    Disclosed, English, InsufficientBalance, Messages, Place, Recognized, Refusal, RefusalKind, Rendered,
+    Renderer, Shape, Shortfall, Timestamp, Unit, Wording,
 };
 use serde_json::Value;
 use serde_json::value::RawValue;
@@ -210,7 +210,7 @@ fn text_of(bytes: &[u8]) -> String {
 struct House(String);
 
 impl Messages for House {
-    fn message<'a>(&'a self, _: &'a Refusal, _: &TextContext) -> Cow<'a, str> {
+    fn message(&self, _: &Disclosed<'_>, _: Place) -> Cow<'_, str> {
         Cow::Borrowed(&self.0)
     }
 }

@@ -20,6 +20,7 @@ pub(super) const fn words(kind: RefusalKind) -> Words {
         }
         // Types of their own: clients that know `insufficient_quota` would ask to recharge.
         RefusalKind::BalanceHeld => ("BALANCE_HELD", "BalanceHeld", "balance_held"),
+        RefusalKind::TopUpPending => ("TOP_UP_PENDING", "TopUpPending", "top_up_pending"),
         RefusalKind::SpendCapReached => ("SPEND_CAP_REACHED", "SpendCapReached", "spend_cap_reached"),
         RefusalKind::RequestTooLarge => ("REQUEST_TOO_LARGE", "RequestTooLarge", "invalid_request_error"),
         RefusalKind::BudgetExceeded => ("BUDGET_EXCEEDED", "BudgetExceeded", "invalid_request_error"),
