@@ -4,6 +4,7 @@ pub(crate) mod error;
 mod hold;
 mod in_memory;
 mod job;
+mod notices;
 mod quote;
 mod setup;
 
@@ -20,18 +21,19 @@ use crate::ledger::future::LedgerFuture;
 use crate::ledger::reply::Statement;
 use crate::ledger::request::{HoldRequest, PostKind, PostRequest, StatementRequest};
 use crate::ledger::{Ledger, LedgerExt};
-use crate::notice;
 use crate::policy::{Enforcement, Policy};
 use crate::price::PriceBook;
 use crate::receipt::{Captured, Receipt};
 use crate::render::{Rendered, Renderer};
+use crate::told::Standing;
 use error::Error;
 pub use hold::Hold;
 use job::Estimate;
 pub use job::Job;
+pub use notices::NoticeContext;
 pub use quote::Quote;
 pub use setup::{GuardBuilder, SetupError};
-use setup::{Observer, check_policy};
+use setup::{NoticeHook, Observer, check_policy};
 
 /// Guards work that costs money: holds its estimate before it runs, charges what it used.
 ///
@@ -69,6 +71,7 @@ pub(crate) struct Inner {
     pub(crate) policy: Policy,
     renderer: Arc<Renderer>,
     observer: Option<Observer>,
+    on_notice: Option<NoticeHook>,
 }
 
 impl Guard {
@@ -90,6 +93,7 @@ impl Guard {
                 policy,
                 renderer: Arc::clone(&self.inner.renderer),
                 observer: self.inner.observer.clone(),
+                on_notice: self.inner.on_notice.clone(),
             }),
         })
     }
@@ -152,7 +156,7 @@ impl Guard {
             };
             match applied {
                 Ok(applied) => {
-                    let notices = notice::crossed(&applied, &inner.policy.low_balance);
+                    let notices = inner.notices(&account, &applied, job.notice_context);
                     Ok(Hold::open(inner, account, job, estimate, applied, notices))
                 }
                 Err(error) => inner.observed_hold(account, job, Some(estimate), error),
@@ -180,7 +184,7 @@ impl Guard {
     /// As [`hold`](Self::hold), and [`Error::InvalidJob`] for a job with bounded quantities.
     pub fn charge(&self, account: &AccountId, job: &Job) -> LedgerFuture<Receipt, Error> {
         let inner = Arc::clone(&self.inner);
-        let account = account.clone();
+        let (account, context) = (account.clone(), job.notice_context);
         let nothing = inner.prices.unit().zero();
         let observed =
             |error, cost| LedgerFuture::ready(inner.observed(&account, error).map(|_| unbooked(cost)));
@@ -194,7 +198,7 @@ impl Guard {
         };
         self.inner.ledger.post(request).map(move |answer| match answer {
             Ok(applied) => {
-                let notices = notice::crossed(&applied, &inner.policy.low_balance);
+                let notices = inner.notices(&account, &applied, context);
                 Ok(Receipt { settled: applied.map(|entry| settled(&entry)), booked: true, notices })
             }
             Err(error) => inner.observed(&account, Error::from(error)).map(|_| unbooked(amount)),
@@ -401,7 +405,14 @@ pub(crate) fn unbooked(cost: Amount) -> Receipt {
         status: HoldStatus::Voided,
         late: false,
     };
-    let nothing =
-        Applied { value: settled, unit: cost.unit(), before: 0, after: 0, seq: 0, novelty: Novelty::Fresh };
+    let nothing = Applied {
+        value: settled,
+        unit: cost.unit(),
+        before: 0,
+        after: 0,
+        seq: 0,
+        novelty: Novelty::Fresh,
+        standing: Standing::NOTHING,
+    };
     Receipt { settled: nothing, booked: false, notices: Vec::new() }
 }

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 /// The plain data everything else is made of.
 const VALUES: &[&str] = &[
     "account", "amount", "cap", "clock", "content", "entry", "few", "grant", "hold", "id", "limits", "link",
-    "notice", "period", "receipt", "runway", "sync", "text", "usage",
+    "notice", "period", "receipt", "runway", "sync", "text", "told", "usage",
 ];
 /// What everybody may know of the ledger: the trait, its requests, replies and futures.
 const CONTRACT: &[&str] = &["ledger", "ledger::future", "ledger::reply", "ledger::request"];
