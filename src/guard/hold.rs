@@ -13,7 +13,7 @@ use crate::hold::{HoldState, OverCapture};
 use crate::id::{AccountId, IdempotencyKey};
 use crate::ledger::future::LedgerFuture;
 use crate::ledger::request::{CaptureRequest, VoidRequest};
-use crate::notice::{self, Notice};
+use crate::notice::Notice;
 use crate::policy::OnDrop;
 use crate::price::Tariff;
 use crate::receipt::Receipt;
@@ -288,12 +288,13 @@ impl Hold {
             _ => cost,
         };
         let unasked = cost.minor().saturating_sub(charge.minor());
-        let guard = Arc::clone(&self.guard);
+        let (guard, account) = (Arc::clone(&self.guard), self.account.clone());
+        let context = self.job.notice_context;
         let captured = guard.ledger.capture(self.capture_request(charge));
         self.submitted(captured).map(move |answer| {
             let mut settled = answer?;
             settled.value.uncollected = settled.value.uncollected.saturating_add(unasked);
-            let notices = notice::crossed(&settled, &guard.policy.low_balance);
+            let notices = guard.notices(&account, &settled, context);
             Ok(Receipt { settled, booked: true, notices })
         })
     }
