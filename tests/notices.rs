@@ -5,9 +5,9 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use billing_guard::{
-    AccountId, Amount, Cap, Caps, ChargeRef, Clock, GrantTerms, Guard, Job, Ledger, LedgerExt, ManualClock,
-    MemoryLedger, MemorySettings, Notice, NoticeContext, NoticeRules, Period, Policy, PriceBook, Receipt,
-    Tariff, Timestamp, Unit, Usage, wait,
+    AccountId, Amount, Bin, BurnRate, Cap, Caps, ChargeRef, Clock, GrantTerms, Guard, Job, Ledger, LedgerExt,
+    ManualClock, MemoryLedger, MemorySettings, Notice, NoticeContext, NoticeRules, Period, Policy, PriceBook,
+    Receipt, Spending, Tariff, Timestamp, Unit, Usage, wait,
 };
 use proptest::prelude::*;
 
@@ -96,6 +96,32 @@ fn below_an_amount_a_share_of_the_latest_top_up_and_the_largest_request() {
     assert_eq!(world.spend(90), []);
     // The hook heard the same, in the same order.
     assert_eq!(*world.heard.lock().unwrap(), [largest, share, low(100, 99)]);
+}
+
+#[test]
+fn when_it_will_not_last_for_so_many_days() {
+    let world = World::new(NoticeRules::new().with_short_runway(3));
+    world.top_up("paid", 2_000);
+    for _ in 0..6 {
+        for _ in 0..2 {
+            assert_eq!(world.spend(50), []);
+        }
+        world.clock.advance(DAY);
+    }
+    let mut spending = Spending::new(usd(), Bin::Day);
+    let page = wait(world.guard.statement(spending.next_request(&account()))).unwrap();
+    spending.add(&page).unwrap();
+    let rate = BurnRate::from_spending(&spending, world.clock.now()).unwrap();
+    let threshold = rate.amount_for_days(3).minor();
+    let context = NoticeContext::new().with_burn_rate(rate);
+    assert_eq!(world.spend_with(u32::try_from(1_400 - threshold).unwrap(), context), []);
+    let told = world.spend_with(1, context);
+    let Notice::ShortRunway { days: 3, runway, balance } = told[0] else { panic!("{told:?}") };
+    assert_eq!((runway.about_days(), balance, told.len()), (2, cents(threshold - 1), 1));
+    assert_eq!(world.spend_with(1, context), []);
+    // Where nobody knows how fast it is spent, nobody is told how long it lasts.
+    world.top_up("more", 2_000);
+    assert_eq!(world.spend(2_200), []);
 }
 
 #[test]

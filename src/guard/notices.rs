@@ -7,6 +7,7 @@ use crate::account::{Applied, Balance};
 use crate::amount::{Amount, Unit};
 use crate::clock::Timestamp;
 use crate::entry::Entry;
+use crate::forecast::BurnRate;
 use crate::grant::Grant;
 use crate::guard::error::Error;
 use crate::guard::{Guard, Inner};
@@ -32,13 +33,14 @@ use crate::told::{Level, Standing};
 pub struct NoticeContext {
     snoozed_until: Option<Timestamp>,
     topped_up_automatically: bool,
+    burn_rate: Option<BurnRate>,
 }
 
 impl NoticeContext {
     /// Nothing is known: everything is told.
     #[must_use]
     pub const fn new() -> Self {
-        Self { snoozed_until: None, topped_up_automatically: false }
+        Self { snoozed_until: None, topped_up_automatically: false, burn_rate: None }
     }
 
     /// The customer asked to be reminded later: nothing is told before, on the ledger's clock. The first reply from then on
@@ -54,6 +56,14 @@ impl NoticeContext {
     #[must_use]
     pub const fn with_automatic_top_up(mut self) -> Self {
         self.topped_up_automatically = true;
+        self
+    }
+
+    /// How fast the customer has been spending, for the notice that the balance will not last long: from
+    /// [`Insights`](crate::Insights), which knows it without a read.
+    #[must_use]
+    pub const fn with_burn_rate(mut self, rate: BurnRate) -> Self {
+        self.burn_rate = Some(rate);
         self
     }
 }
@@ -174,6 +184,13 @@ fn balance(
         && crossed(largest.minor())
     {
         notices.push(Notice::LessThanLargestRequest { largest, balance });
+    }
+
+    if let (Some(days), Some(rate)) = (rules.short_runway, context.burn_rate)
+        && crossed(rate.amount_for_days(days).minor())
+        && let Some(runway) = rate.runway(balance)
+    {
+        notices.push(Notice::ShortRunway { days, runway, balance });
     }
 }
 

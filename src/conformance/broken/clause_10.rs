@@ -53,7 +53,7 @@ pub(super) const FAULTS: &[Fault] = &[
         &["the_latest_top_up_is_known"],
         Hooks {
             stores: |_, changes, _, _| {
-                (changes.account.told.top_up, changes.account.told.top_up_seq) = (0, 0)
+                (changes.account.told.top_up, changes.account.told.top_up_seq) = (0, 0);
             },
             ..HONEST
         },
