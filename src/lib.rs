@@ -115,6 +115,7 @@ pub mod store;
 mod sync;
 pub mod testing;
 mod text;
+mod top_up;
 mod usage;
 
 pub use account::{Applied, Balance, Novelty};
@@ -159,6 +160,10 @@ pub use refusal::{
 pub use render::{Recognized, RenderSettingError, Rendered, Renderer, Shape};
 pub use runway::Runway;
 pub use spending::{Bin, Spending, SpendingError, SpendingRow, Spent, TopUse, TopUses};
+pub use top_up::{
+    AutoCharge, AutoTopUp, AutoTopUpState, Consent, NoTopUp, PaymentSteps, TopUpDecision, TopUpError,
+    TopUpPresets,
+};
 pub use usage::{Quantity, QuantityName, Usage, UsageError};
 
 /// The README's examples compile, and the first one runs.
