@@ -154,8 +154,8 @@ pub use price::{LitellmImport, PriceBook, PriceError, Rate, Rounding, Tariff, Un
 pub use receipt::{Captured, Receipt};
 pub use refusal::{
     Alternative, Basis, Choice, Claim, Details, Disclosed, Disclosure, Fit, Free, Included,
-    InsufficientBalance, Offer, Options, OptionsDraft, Purchase, Refusal, RefusalKind, TopUp, TopUpAmount,
-    Work,
+    InsufficientBalance, Offer, OfferRules, Options, OptionsDraft, Purchase, Refusal, RefusalKind, TopUp,
+    TopUpAmount, Work,
 };
 pub use render::{Recognized, RenderSettingError, Rendered, Renderer, Shape};
 pub use runway::Runway;
