@@ -1,11 +1,13 @@
 //! The guard: estimates, holds, and answers with a handle to work under or an error that renders.
 
+mod courtesy;
 pub(crate) mod error;
 mod fits;
 mod hold;
 mod in_memory;
 mod job;
 mod quote;
+mod refused;
 mod setup;
 
 use std::fmt;
@@ -21,7 +23,7 @@ use crate::ledger::future::LedgerFuture;
 use crate::ledger::reply::Statement;
 use crate::ledger::request::{HoldRequest, PostKind, PostRequest, StatementRequest};
 use crate::ledger::{Ledger, LedgerExt};
-use crate::notice;
+use crate::notice::{self, Notice};
 use crate::policy::{Enforcement, Policy};
 use crate::price::PriceBook;
 use crate::receipt::{Captured, Receipt};
@@ -143,17 +145,19 @@ impl Guard {
                 return LedgerFuture::ready(inner.observed_hold(account, job, Some(estimate), error));
             }
         };
-        self.inner.ledger.hold(request).map(move |answer| {
-            let applied = match answer {
-                Ok(applied) if applied.is_replay() => {
+        let asked = self.inner.ask(&account, &job, request, |ledger, request| ledger.hold(request));
+        asked.map(move |answer| {
+            let asked = match answer {
+                Ok((applied, _)) if applied.is_replay() => {
                     Err(Error::Duplicate { state: Box::new(applied.into_value()) })
                 }
-                Ok(applied) => Ok(applied),
-                Err(error) => Err(Error::from(error)),
+                Ok(asked) => Ok(asked),
+                Err(error) => Err(inner.refused(Some(&job), Some(&estimate.tariff), error)),
             };
-            match applied {
-                Ok(applied) => {
-                    let notices = notice::crossed(&applied, &inner.policy.low_balance);
+            match asked {
+                Ok((applied, given)) => {
+                    let mut notices = notice::crossed(&applied, &inner.policy.low_balance);
+                    notices.extend(given.map(|amount| Notice::CourtesyGiven { amount }));
                     Ok(Hold::open(inner, account, job, estimate, applied, notices))
                 }
                 Err(error) => inner.observed_hold(account, job, Some(estimate), error),
@@ -193,12 +197,19 @@ impl Guard {
             Ok(request) => request,
             Err(error) => return observed(error, amount),
         };
-        self.inner.ledger.post(request).map(move |answer| match answer {
-            Ok(applied) => {
-                let notices = notice::crossed(&applied, &inner.policy.low_balance);
+        // Only for a refusal: kept where there is something to say then.
+        let other_prices = (!job.others.is_empty()).then(|| job.clone());
+        let asked = self.inner.ask(&account, job, request, |ledger, request| ledger.post(request));
+        asked.map(move |answer| match answer {
+            Ok((applied, given)) => {
+                let mut notices = notice::crossed(&applied, &inner.policy.low_balance);
+                notices.extend(given.map(|amount| Notice::CourtesyGiven { amount }));
                 Ok(Receipt { settled: applied.map(|entry| settled(&entry)), booked: true, notices })
             }
-            Err(error) => inner.observed(&account, Error::from(error)).map(|_| unbooked(amount)),
+            Err(error) => {
+                let error = inner.refused(other_prices.as_ref(), None, error);
+                inner.observed(&account, error).map(|_| unbooked(amount))
+            }
         })
     }
 

@@ -149,7 +149,7 @@ pub use link::{Link, LinkError};
 pub use messages::{English, Messages, Place, Wording};
 pub use notice::Notice;
 pub use period::{Period, PeriodError};
-pub use policy::{Enforcement, OnDrop, Policy};
+pub use policy::{Courtesy, Enforcement, OnDrop, Policy};
 pub use price::{LitellmImport, PriceBook, PriceError, Rate, Rounding, Tariff, UnknownPrice};
 pub use receipt::{Captured, Receipt};
 pub use refusal::{

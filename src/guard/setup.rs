@@ -117,9 +117,13 @@ impl fmt::Debug for GuardBuilder {
 
 /// Whether the policy's amounts are in the prices' unit and everything is within its limits.
 pub(super) fn check_policy(policy: &Policy, unit: Unit) -> Result<(), SetupError> {
-    let limits = [("debt limit", policy.debt_limit), ("largest request", policy.largest_request)];
+    let courtesy = policy.courtesy.as_ref();
+    let given = courtesy.map(|courtesy| courtesy.amount);
+    let limits =
+        [("debt limit", policy.debt_limit), ("largest request", policy.largest_request), ("courtesy", given)];
     let limits = limits.into_iter().filter_map(|(what, limit)| Some((what, limit?)));
-    let caps = policy.caps.iter().filter_map(|cap| Some(("limit of a cap", cap.limit?)));
+    let caps = policy.caps.iter().chain(courtesy.iter().flat_map(|courtesy| courtesy.caps.iter()));
+    let caps = caps.filter_map(|cap| Some(("limit of a cap", cap.limit?)));
     let limits: Vec<_> = limits.chain(caps).collect();
     let thresholds = policy.low_balance.iter().map(|threshold| ("low-balance threshold", *threshold));
     for (what, amount) in limits.iter().copied().chain(thresholds) {
@@ -132,6 +136,9 @@ pub(super) fn check_policy(policy: &Policy, unit: Unit) -> Result<(), SetupError
         if limit.is_negative() {
             return invalid(what, limit.to_string(), "must not be negative");
         }
+    }
+    if let Some(nothing) = given.filter(|given| given.is_zero()) {
+        return invalid("courtesy", nothing.to_string(), "must be more than nothing");
     }
     if policy.low_balance.len() > Policy::MAX_THRESHOLDS {
         let count = policy.low_balance.len().to_string();
