@@ -1,5 +1,6 @@
 //! The guard: estimates, holds, and answers with a handle to work under or an error that renders.
 
+mod courtesy;
 pub(crate) mod error;
 mod fits;
 mod hold;
@@ -8,6 +9,7 @@ mod insights;
 mod job;
 mod notices;
 mod quote;
+mod refused;
 mod setup;
 
 use std::fmt;
@@ -149,17 +151,18 @@ impl Guard {
                 return LedgerFuture::ready(inner.observed_hold(account, job, Some(estimate), error));
             }
         };
-        self.inner.ledger.hold(request).map(move |answer| {
-            let applied = match answer {
-                Ok(applied) if applied.is_replay() => {
+        let asked = self.inner.ask(&account, &job, request, |ledger, request| ledger.hold(request));
+        asked.map(move |answer| {
+            let asked = match answer {
+                Ok((applied, _)) if applied.is_replay() => {
                     Err(Error::Duplicate { state: Box::new(applied.into_value()) })
                 }
-                Ok(applied) => Ok(applied),
-                Err(error) => Err(Error::from(error)),
+                Ok(asked) => Ok(asked),
+                Err(error) => Err(inner.refused(Some(&job), Some(&estimate.tariff), error)),
             };
-            match applied {
-                Ok(applied) => {
-                    let notices = inner.notices(&account, &applied, job.notice_context);
+            match asked {
+                Ok((applied, courtesy)) => {
+                    let notices = inner.notices(&account, &applied, courtesy, job.notice_context);
                     Ok(Hold::open(inner, account, job, estimate, applied, notices))
                 }
                 Err(error) => inner.observed_hold(account, job, Some(estimate), error),
@@ -199,12 +202,18 @@ impl Guard {
             Ok(request) => request,
             Err(error) => return observed(error, amount),
         };
-        self.inner.ledger.post(request).map(move |answer| match answer {
-            Ok(applied) => {
-                let notices = inner.notices(&account, &applied, context);
+        // Only for a refusal: kept where there is something to say then.
+        let other_prices = (!job.others.is_empty()).then(|| job.clone());
+        let asked = self.inner.ask(&account, job, request, |ledger, request| ledger.post(request));
+        asked.map(move |answer| match answer {
+            Ok((applied, courtesy)) => {
+                let notices = inner.notices(&account, &applied, courtesy, context);
                 Ok(Receipt { settled: applied.map(|entry| settled(&entry)), booked: true, notices })
             }
-            Err(error) => inner.observed(&account, Error::from(error)).map(|_| unbooked(amount)),
+            Err(error) => {
+                let error = inner.refused(other_prices.as_ref(), None, error);
+                inner.observed(&account, error).map(|_| unbooked(amount))
+            }
         })
     }
 

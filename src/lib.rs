@@ -117,6 +117,7 @@ mod sync;
 pub mod testing;
 mod text;
 mod told;
+mod top_up;
 mod usage;
 
 pub use account::{Applied, Balance, Novelty};
@@ -151,17 +152,21 @@ pub use link::{Link, LinkError};
 pub use messages::{English, Messages, Place, Wording};
 pub use notice::{Notice, NoticeRules};
 pub use period::{Period, PeriodError};
-pub use policy::{Enforcement, OnDrop, Policy};
+pub use policy::{Courtesy, Enforcement, OnDrop, Policy};
 pub use price::{LitellmImport, PriceBook, PriceError, Rate, Rounding, Tariff, UnknownPrice};
 pub use receipt::{Captured, Receipt};
 pub use refusal::{
     Alternative, Basis, Choice, Claim, Details, Disclosed, Disclosure, Fit, Free, Included,
-    InsufficientBalance, Offer, Options, OptionsDraft, Purchase, Refusal, RefusalKind, TopUp, TopUpAmount,
-    Work,
+    InsufficientBalance, Offer, OfferRules, Options, OptionsDraft, Purchase, Refusal, RefusalKind, TopUp,
+    TopUpAmount, Work,
 };
 pub use render::{Recognized, RenderSettingError, Rendered, Renderer, Shape};
 pub use runway::Runway;
 pub use spending::{Bin, Spending, SpendingError, SpendingRow, Spent, TopUse, TopUses};
+pub use top_up::{
+    AutoCharge, AutoTopUp, AutoTopUpState, Consent, NoTopUp, PaymentSteps, TopUpDecision, TopUpError,
+    TopUpPresets,
+};
 pub use usage::{Quantity, QuantityName, Usage, UsageError};
 
 /// The README's examples compile, and the first one runs.

@@ -82,6 +82,25 @@ pub enum Notice {
         /// The balance now.
         balance: Amount,
     },
+    /// An automatic top-up did not go through at the payment provider. Nothing was paid.
+    AutoTopUpFailed {
+        /// When it is tried again; `None` if only after the customer has acted.
+        retry_at: Option<Timestamp>,
+    },
+    /// An automatic top-up would go beyond what was agreed for a month, so none was made. Nothing was paid.
+    AutoTopUpAtCeiling {
+        /// The most that may be charged automatically in a month.
+        ceiling: Amount,
+        /// What of it is left.
+        left: Amount,
+        /// What would have had to be paid at least.
+        missing: Amount,
+    },
+    /// The host gave a courtesy, so that work begun could be finished.
+    CourtesyGiven {
+        /// How much.
+        amount: Amount,
+    },
 }
 
 impl Notice {
@@ -97,6 +116,9 @@ impl Notice {
             Self::CreditEndsSoon { .. } => "credit_ends_soon",
             Self::HoldEndsSoon { .. } => "hold_ends_soon",
             Self::ToppedUpAutomatically { .. } => "topped_up_automatically",
+            Self::AutoTopUpFailed { .. } => "auto_top_up_failed",
+            Self::AutoTopUpAtCeiling { .. } => "auto_top_up_at_ceiling",
+            Self::CourtesyGiven { .. } => "courtesy_given",
         }
     }
 }

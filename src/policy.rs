@@ -1,5 +1,7 @@
 //! What a host decides about its customers' requests: limits, lifetimes, and what to do when something does not fit.
 
+mod courtesy;
+
 use std::time::Duration;
 
 use crate::amount::Amount;
@@ -7,6 +9,8 @@ use crate::cap::Caps;
 use crate::hold::{LateCapture, OverCapture};
 use crate::limits::Limits;
 use crate::notice::NoticeRules;
+
+pub use courtesy::Courtesy;
 
 /// Whether the guard refuses.
 ///
@@ -86,6 +90,8 @@ pub struct Policy {
     pub over_capture: OverCapture,
     /// What to do when a capture comes after its hold was released.
     pub late_capture: LateCapture,
+    /// What is given to a customer whose balance runs out in the middle of something. Nothing by default.
+    pub courtesy: Option<Courtesy>,
 }
 
 impl Policy {
@@ -102,6 +108,7 @@ impl Policy {
             grace: Limits::DEFAULT_GRACE,
             over_capture: OverCapture::UpToAvailable,
             late_capture: LateCapture::IfAvailable,
+            courtesy: None,
         }
     }
 
@@ -165,6 +172,13 @@ impl Policy {
     #[must_use]
     pub fn with_late_capture(mut self, late: LateCapture) -> Self {
         self.late_capture = late;
+        self
+    }
+
+    /// Sets what is given to a customer whose balance runs out in the middle of something.
+    #[must_use]
+    pub fn with_courtesy(mut self, courtesy: Courtesy) -> Self {
+        self.courtesy = Some(courtesy);
         self
     }
 }

@@ -294,7 +294,7 @@ impl Hold {
         self.submitted(captured).map(move |answer| {
             let mut settled = answer?;
             settled.value.uncollected = settled.value.uncollected.saturating_add(unasked);
-            let notices = guard.notices(&account, &settled, context);
+            let notices = guard.notices(&account, &settled, None, context);
             Ok(Receipt { settled, booked: true, notices })
         })
     }

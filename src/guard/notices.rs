@@ -115,14 +115,17 @@ impl Guard {
 }
 
 impl Inner {
-    /// What the reply to a change gives reason to tell; the hook hears it too.
+    /// What the reply to a change gives reason to tell, and that a courtesy was given for it; the hook hears it too.
     pub(super) fn notices<T>(
         &self,
         account: &AccountId,
         applied: &Applied<T>,
+        courtesy: Option<Amount>,
         context: NoticeContext,
     ) -> Vec<Notice> {
-        self.told(account, told_by(applied, &self.policy.notices, context))
+        let mut notices = told_by(applied, &self.policy.notices, context);
+        notices.extend(courtesy.map(|amount| Notice::CourtesyGiven { amount }));
+        self.told(account, notices)
     }
 
     fn told(&self, account: &AccountId, notices: Vec<Notice>) -> Vec<Notice> {

@@ -133,9 +133,13 @@ impl fmt::Debug for GuardBuilder {
 
 /// Whether the policy's amounts are in the prices' unit and everything is within its limits.
 pub(super) fn check_policy(policy: &Policy, unit: Unit) -> Result<(), SetupError> {
-    let limits = [("debt limit", policy.debt_limit), ("largest request", policy.largest_request)];
+    let courtesy = policy.courtesy.as_ref();
+    let given = courtesy.map(|courtesy| courtesy.amount);
+    let limits =
+        [("debt limit", policy.debt_limit), ("largest request", policy.largest_request), ("courtesy", given)];
     let limits = limits.into_iter().filter_map(|(what, limit)| Some((what, limit?)));
-    let caps = policy.caps.iter().filter_map(|cap| Some(("limit of a cap", cap.limit?)));
+    let caps = policy.caps.iter().chain(courtesy.iter().flat_map(|courtesy| courtesy.caps.iter()));
+    let caps = caps.filter_map(|cap| Some(("limit of a cap", cap.limit?)));
     let limits: Vec<_> = limits.chain(caps).collect();
     let notices = &policy.notices;
     let thresholds = notices.low_balance.iter().map(|threshold| ("low-balance threshold", *threshold));
@@ -172,6 +176,9 @@ pub(super) fn check_policy(policy: &Policy, unit: Unit) -> Result<(), SetupError
             let rule = "must be more than nothing and at most 366 days, 30 days for holds";
             return invalid("time before an end", format!("{within:?} for {what}"), rule);
         }
+    }
+    if let Some(nothing) = given.filter(|given| given.is_zero()) {
+        return invalid("courtesy", nothing.to_string(), "must be more than nothing");
     }
     if !Limits::allow_lifetime(policy.lifetime) {
         return invalid("lifetime", format!("{:?}", policy.lifetime), "must be from 1 ms to 30 days");
