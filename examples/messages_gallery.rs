@@ -117,8 +117,9 @@ fn in_each(say: impl Fn(&dyn Messages) -> Option<String>) -> Vec<[String; 2]> {
     let mut rows: Vec<[String; 2]> = Vec::new();
     for (catalogue, messages) in catalogues() {
         let text = say(messages.as_ref()).unwrap_or_else(|| "(nothing)".to_owned());
-        if rows.iter().all(|[_, known]| *known != text) {
-            rows.push([catalogue.to_owned(), text]);
+        match rows.iter_mut().find(|[_, known]| *known == text) {
+            Some([label, _]) => label.push_str(&format!("; {catalogue}")),
+            None => rows.push([catalogue.to_owned(), text]),
         }
     }
     rows
@@ -200,8 +201,11 @@ fn choices(usd: Unit) -> Result<Vec<Choice>> {
         .free(Free::contact(link.clone()));
     // The same kind again, without its label, takes the place of the first.
     let without = with_plan.clone().purchase(Purchase::change_plan(None, link));
-    let mut all = with_plan.choices().to_vec();
-    all.extend(without.choices().iter().filter(|choice| !with_plan.choices().contains(choice)).cloned());
+    let mut all = Vec::new();
+    for (one, other) in with_plan.choices().iter().zip(without.choices()) {
+        all.push(one.clone());
+        all.extend((one != other).then(|| other.clone()));
+    }
     Ok(all)
 }
 

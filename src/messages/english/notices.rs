@@ -97,11 +97,11 @@ pub(super) fn text(notice: &Notice, tone: Tone) -> String {
             let (amount, available) = (STYLE.amount(*amount), STYLE.amount(*available));
             match tone {
                 Tone::Neutral => format!(
-                    "The balance was topped up automatically by {amount}, as agreed, and is {available}. \
+                    "The balance was topped up automatically by {amount}, as agreed, and stands at {available}. \
                      Nothing needs to be done."
                 ),
                 Tone::Warm => format!(
-                    "As agreed, we topped up your balance by {amount}, and it is {available}. \
+                    "As agreed, we topped up your balance by {amount}, and it stands at {available}. \
                      There is nothing you need to do."
                 ),
             }
