@@ -1,6 +1,7 @@
 //! What there is to say about a refusal beyond its reason, and who may read how much of it: [`Details`], [`Disclosure`] and
 //! [`Disclosed`].
 
+use std::fmt;
 use std::time::Duration;
 
 use crate::amount::Amount;
@@ -179,12 +180,20 @@ impl Details {
 /// A refusal as far as a client may read it: all that texts and shapes are made from, so that neither can tell more.
 ///
 /// What is not disclosed is `None` or empty here, as is what nobody knows.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy)]
 pub struct Disclosed<'a> {
     refusal: &'a Refusal,
     details: &'a Details,
     level: Disclosure,
     now: Timestamp,
+}
+
+/// Not what is in it: a text or a shape could show that.
+impl fmt::Debug for Disclosed<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut shown = f.debug_struct("Disclosed");
+        shown.field("kind", &self.kind()).field("level", &self.level).finish_non_exhaustive()
+    }
 }
 
 impl<'a> Disclosed<'a> {
