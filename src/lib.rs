@@ -160,7 +160,9 @@ pub use refusal::{
     InsufficientBalance, Offer, OfferRules, Options, OptionsDraft, Purchase, Refusal, RefusalKind, TopUp,
     TopUpAmount, Work,
 };
-pub use render::{Recognized, RenderSettingError, Rendered, Renderer, Shape};
+pub use render::{
+    Answer, CustomShape, Recognized, RenderSettingError, Rendered, Renderer, Shape, SuccessHeaders,
+};
 pub use runway::Runway;
 pub use spending::{Bin, Spending, SpendingError, SpendingRow, Spent, TopUse, TopUses};
 pub use top_up::{
