@@ -1,6 +1,7 @@
 //! The guard: estimates, holds, and answers with a handle to work under or an error that renders.
 
 pub(crate) mod error;
+mod fits;
 mod hold;
 mod in_memory;
 mod job;
@@ -201,8 +202,8 @@ impl Guard {
         })
     }
 
-    /// What a job would hold, and whether it would fit just now. It holds nothing: by the time the work begins the
-    /// balance may be another.
+    /// What a job would hold, whether it would fit just now, what of it would, and the limits in force. It holds nothing:
+    /// by the time the work begins the balance may be another.
     ///
     /// ```
     /// # use billing_guard::{AccountId, Guard, Job, Tariff, Unit, wait};
@@ -218,17 +219,12 @@ impl Guard {
     /// # Errors
     /// As [`hold`](Self::hold) while it enforces, but that a balance that is too short is an answer and no error.
     pub fn quote(&self, account: &AccountId, job: &Job) -> LedgerFuture<Quote, Error> {
-        let inner = Arc::clone(&self.inner);
-        let estimate = job.estimate(&inner.prices);
-        let estimate = match estimate.and_then(|it| inner.check_size(job, it.minimum).map(|()| it)) {
-            Ok(estimate) => estimate,
+        let quote = match quote::Unanswered::new(&self.inner, job) {
+            Ok(quote) => quote,
             Err(error) => return LedgerFuture::ready(Err(error)),
         };
-        let held = inner.to_hold(job, estimate.amount);
-        self.inner.ledger.balance_of(account, self.unit()).map(move |answer| match answer {
-            Ok(balance) => Ok(Quote::new(&estimate, held, balance, inner.debt_limit())),
-            Err(error) => Err(Error::from(error)),
-        })
+        let balance = self.inner.ledger.balance_of(account, self.unit());
+        balance.map(|answer| answer.map(|balance| quote.answered(balance)).map_err(Error::from))
     }
 
     /// Books credit that a customer bought, once for each key of the account: use the payment provider's event id.

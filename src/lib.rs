@@ -92,6 +92,7 @@ mod entry;
 mod error;
 pub mod export;
 mod few;
+mod forecast;
 mod grant;
 mod guard;
 mod hold;
@@ -125,6 +126,7 @@ pub use clock::{Clock, ManualClock, SystemClock, Timestamp, TimestampError};
 pub use content::Content;
 pub use entry::{ChargeRef, Entry, EntryKind, Operation};
 pub use error::{CapReached, LedgerError, LogFields, ShortReason, Shortfall};
+pub use forecast::BurnRate;
 pub use grant::{Draw, Grant, GrantKind, GrantTerms, Movement};
 pub use guard::error::Error;
 pub use guard::{Guard, GuardBuilder, Hold, Job, Quote, SetupError};
@@ -156,7 +158,9 @@ pub use refusal::{
     InsufficientBalance, Offer, Options, OptionsDraft, Purchase, Refusal, RefusalKind, TopUp, TopUpAmount,
     Work,
 };
-pub use render::{Recognized, RenderSettingError, Rendered, Renderer, Shape};
+pub use render::{
+    Answer, CustomShape, Recognized, RenderSettingError, Rendered, Renderer, Shape, SuccessHeaders,
+};
 pub use runway::Runway;
 pub use spending::{Bin, Spending, SpendingError, SpendingRow, Spent, TopUse, TopUses};
 pub use usage::{Quantity, QuantityName, Usage, UsageError};

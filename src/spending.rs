@@ -248,6 +248,22 @@ impl Spending {
         }
     }
 
+    /// How its rows are cut.
+    pub(crate) const fn bin(&self) -> Bin {
+        self.bin
+    }
+
+    /// In what it is counted.
+    pub(crate) const fn unit(&self) -> Unit {
+        self.unit
+    }
+
+    /// Days on its clocks.
+    pub(crate) fn day(&self) -> Period {
+        // The offset was checked.
+        Period::day().at_offset_minutes(self.offset_minutes).unwrap_or(Period::day())
+    }
+
     /// The calendar's period; none for hours. Its offset was checked.
     fn period(&self) -> Option<Period> {
         let period = match self.bin {

@@ -8,12 +8,12 @@ use std::time::Duration;
 
 use billing_guard::testing::UnreachableLedger;
 use billing_guard::{
-    AccountId, Amount, Applied, Balance, BalanceRequest, CaptureRequest, Captured, ChargeRef, CountersPage,
-    CountersRequest, Enforcement, Entry, EntryKind, Error, FindRequest, Found, GrantTerms, Guard,
-    HoldRequest, HoldState, HoldStatus, HoldsPage, HoldsRequest, IdempotencyKey, Job, Ledger, LedgerError,
-    LedgerExt, LedgerFuture, Limits, ManualClock, MemoryLedger, Notice, OnDrop, Policy, PostKind,
-    PostRequest, PriceBook, Quantity, RefusalKind, ResizeRequest, SetupError, ShortReason, Statement,
-    StatementRequest, SweepRequest, Swept, Tariff, Unit, Usage, VoidRequest, wait,
+    AccountId, Amount, Applied, Balance, BalanceRequest, Cap, Caps, CaptureRequest, Captured, ChargeRef,
+    CountersPage, CountersRequest, Enforcement, Entry, EntryKind, Error, FindRequest, Found, GrantTerms,
+    Guard, HoldRequest, HoldState, HoldStatus, HoldsPage, HoldsRequest, IdempotencyKey, Job, Ledger,
+    LedgerError, LedgerExt, LedgerFuture, Limits, ManualClock, MemoryLedger, Notice, OnDrop, Period, Policy,
+    PostKind, PostRequest, PriceBook, Quantity, Quote, RefusalKind, ResizeRequest, SetupError, ShortReason,
+    Statement, StatementRequest, SweepRequest, Swept, Tariff, Unit, Usage, VoidRequest, wait,
 };
 use proptest::prelude::*;
 
@@ -318,6 +318,71 @@ fn a_quote_says_what_would_be_held_where_a_limit_cuts_it() {
     let quote = wait(guard.quote(&account(), &job())).unwrap();
     assert_eq!((quote.estimate(), quote.would_hold()), (dollars("1.2"), dollars("0.8")));
     assert_eq!(wait(guard.hold(&account(), job())).unwrap().amount(), quote.would_hold());
+}
+
+fn would_fit(quote: &Quote) -> Vec<(&str, u64)> {
+    quote.would_fit().iter().map(|fit| (fit.name.as_ref(), fit.quantity.whole())).collect()
+}
+
+#[test]
+fn a_quote_says_by_how_much_a_job_is_too_large_and_what_would_fit() {
+    let guard = funded("1", Policy::new().with_debt_limit(dollars("0.2")));
+    let quote = |job: &Job| wait(guard.quote(&account(), job)).unwrap();
+    let too_large = quote(&up_to(150));
+    assert_eq!((too_large.fits(), too_large.missing()), (false, dollars("0.3")));
+    assert_eq!(would_fit(&too_large), [("rows", 120)]);
+    // What is said to fit is admitted, and one more is not.
+    assert!(wait(guard.hold(&account(), up_to(121))).is_err());
+    drop(wait(guard.hold(&account(), up_to(120))).unwrap());
+    let fits = quote(&up_to(120));
+    assert_eq!((fits.fits(), fits.missing(), would_fit(&fits)), (true, dollars("0"), vec![]));
+    // Admitted, but not in full.
+    let shrunk = quote(&up_to(150).down_to("rows", 10_u64));
+    assert_eq!((shrunk.fits(), shrunk.missing()), (true, dollars("0")));
+    assert_eq!(would_fit(&shrunk), [("rows", 120)]);
+    let would_not_do = quote(&up_to(150).down_to("rows", 121_u64));
+    assert_eq!((would_not_do.missing(), would_fit(&would_not_do)), (dollars("0.01"), vec![]));
+}
+
+#[test]
+fn a_quote_counts_a_debt_beyond_its_limit_as_missing_too() {
+    let lenient = funded("1", Policy::new().with_debt_limit(dollars("5")));
+    let mut hold = wait(lenient.hold(&account(), up_to(300))).unwrap();
+    wait(hold.capture(&rows(300))).unwrap();
+    let strict = lenient.with_policy(Policy::new().with_debt_limit(dollars("0.5"))).unwrap();
+    let quote = wait(strict.quote(&account(), &up_to(10))).unwrap();
+    assert_eq!((quote.fits(), quote.missing()), (false, dollars("1.6")));
+    assert!(quote.would_fit().is_empty());
+    let Err(Error::InsufficientBalance(short)) = wait(strict.hold(&account(), up_to(10))) else { panic!() };
+    assert_eq!(short.missing(), quote.missing());
+}
+
+#[test]
+fn a_quote_states_the_limits_in_force_and_of_caps_no_scope_to_a_client() {
+    let cap = |scope: &str, limit: &str| Cap::new(scope.parse().unwrap(), Period::day(), dollars(limit));
+    let policy = Policy::new()
+        .with_largest_request(dollars("20"))
+        .with_lifetime(Duration::from_secs(60))
+        .with_caps(Caps::new([cap("account-scope", "30").with_label("Daily".parse().unwrap())]).unwrap());
+    let guard = funded("10", policy);
+    let own = [cap("secret-key", "5"), Cap::counting("secret-team".parse().unwrap(), Period::month())];
+    let job = up_to(700).with_budget(dollars("8")).with_caps(Caps::new(own).unwrap());
+    let quote = wait(guard.quote(&account(), &job)).unwrap();
+    assert_eq!(quote.largest_request(), Some(dollars("20")));
+    assert_eq!((quote.budget(), quote.debt_limit()), (Some(dollars("8")), dollars("0")));
+    assert_eq!((quote.lifetime(), quote.caps().iter().count()), (Duration::from_secs(60), 3));
+    let other = wait(guard.quote(&account(), &job.with_lifetime(Duration::from_secs(7)))).unwrap();
+    assert_eq!(other.lifetime(), Duration::from_secs(7));
+    let json = serde_json::to_string(&quote).unwrap();
+    let limits = concat!(
+        r#""limits":{"debt_limit":"0","largest_request":"20","budget":"8","lifetime_ms":60000,"caps":["#,
+        r#"{"label":"Daily","period":"day","limit":"30"},{"label":null,"period":"day","limit":"5"}]}}"#,
+    );
+    assert!(json.ends_with(limits), "{json}");
+    assert!(!json.contains("secret") && !json.contains("scope") && !json.contains("acct"), "{json}");
+    // Caps that cannot go together are a mistake of the host's, here as for a hold.
+    let twice = up_to(1).with_caps(Caps::new([cap("account-scope", "1")]).unwrap());
+    assert!(matches!(wait(guard.quote(&account(), &twice)), Err(Error::InvalidJob { .. })));
 }
 
 #[test]

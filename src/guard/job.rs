@@ -216,6 +216,15 @@ impl Job {
             .fold(Usage::new(), |usage, (name, extent)| usage.with(name.clone(), extent.most()))
     }
 
+    /// Each quantity that is bounded, the least of it that will do, and its bound.
+    pub(crate) fn bounded(&self) -> impl Iterator<Item = (&QuantityName, Quantity, Quantity)> {
+        self.quantities.iter().filter_map(|(name, extent)| match extent {
+            Extent::AtMost(most) => Some((name, Quantity::ZERO, *most)),
+            Extent::Between(least, most) => Some((name, *least, *most)),
+            Extent::Exact(_) | Extent::DownTo(_) | Extent::Contradiction => None,
+        })
+    }
+
     /// What the job comes to if every quantity is exact, as a charge in one step needs.
     pub(crate) fn exact_usage(&self) -> Result<Usage, Error> {
         match self.quantities.iter().find(|(_, extent)| !matches!(extent, Extent::Exact(_))) {

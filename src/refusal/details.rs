@@ -44,6 +44,8 @@ pub enum Disclosure {
 /// let details = Details::new().with_options(options).with_plan("Team".parse()?);
 /// let answer = Renderer::default().render_with(&Refusal::BudgetExceeded, &details);
 /// assert_eq!(answer.status(), 409);
+/// let body = String::from_utf8_lossy(answer.body());
+/// assert!(body.starts_with(r#"{"data":null,"reason":"budget_exceeded","plan":"Team","options":[{"kind":"contact","#));
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -190,6 +192,11 @@ impl<'a> Disclosed<'a> {
     #[must_use]
     pub const fn new(refusal: &'a Refusal, details: &'a Details, level: Disclosure, now: Timestamp) -> Self {
         Self { refusal, details, level, now }
+    }
+
+    /// Whether nothing was asked for but the reason: no details, and nothing about the account.
+    pub(crate) fn is_plain(&self) -> bool {
+        self.level == Disclosure::Nothing && *self.details == Details::new()
     }
 
     /// The kind of refusal.
