@@ -452,6 +452,7 @@ const PLACES: &[&str] = &[
     "/error/status",
     "/error/metadata",
     "/error/details",
+    "/reason",
     "/code",
     "/name",
     "/status",
@@ -559,16 +560,38 @@ fn check_that_it_says_so(status: u16, body: &Value, found: &Recognized) {
             let names = [kind.name(), "RateLimitTriggeredError"];
             let named = body["name"].as_str().is_some_and(|name| names.contains(&name));
             let coded = code == kind.as_str() && shape == Shape::FlatWithError;
-            assert!(named || coded || body["status"] == 40203, "{body}: {found:?}");
+            let reasoned = body["reason"] == kind.as_str();
+            assert!(named || coded || reasoned || body["status"] == 40203, "{body}: {found:?}");
             assert_eq!(body["code"], status, "{body}");
             assert!(body["status"].to_string().starts_with(&status.to_string()), "{body}");
             assert!(body["message"].is_string(), "{body}");
         }
-        Shape::ErrorObject => assert!(code.is_string() && body["error"]["message"].is_string(), "{body}"),
+        Shape::ErrorObject => assert_eq!(code, &kind_in_capitals(kind), "{body}"),
         Shape::ErrorString => assert!(body["error"].is_string() && body["message"].is_string(), "{body}"),
         Shape::OpenAi => assert!(code == kind.as_str() && body["error"]["type"].is_string(), "{body}"),
+        Shape::Anthropic => {
+            assert_eq!(body["type"], "error", "{body}");
+            assert_eq!(body["error"]["details"]["error_code"], kind.as_str(), "{body}");
+        }
+        Shape::Google => {
+            assert_eq!(code, status, "{body}");
+            assert_eq!(body["error"]["details"][0]["reason"], kind_in_capitals(kind), "{body}");
+        }
+        Shape::OpenRouter => {
+            assert_eq!(code, status, "{body}");
+            assert!(body["error"]["metadata"]["remedy_hint"].is_string(), "{body}");
+        }
+        Shape::Problem => {
+            assert_eq!((&body["status"], &body["code"]), (&json!(status), &json!(kind.as_str())), "{body}");
+            assert!(body["title"].is_string() && body["detail"].is_string(), "{body}");
+        }
         other => panic!("{other:?} is not made of these: {body}"),
     }
+}
+
+/// The word for it in `ErrorObject` and `Google`.
+fn kind_in_capitals(kind: RefusalKind) -> String {
+    kind.as_str().to_uppercase()
 }
 
 #[test]
@@ -589,7 +612,7 @@ fn nothing_is_recognised_that_does_not_clearly_say_so() {
         }
     }
     // It is no use if hardly anything is recognised, or almost all is.
-    assert!(ours > 80 && others > 80 && nothing > 4_000, "{ours} {others} {nothing}");
+    assert!(ours > 50 && others > 50 && nothing > 4_000, "{ours} {others} {nothing}");
 }
 
 proptest! {
@@ -611,7 +634,9 @@ proptest! {
         for cut in [body.as_slice(), &body[..body.len() / 2]] {
             for status in *statuses {
                 if let Some(found) = Recognized::parse(*status, cut) {
-                    prop_assert_eq!(found.shape(), None);
+                    // What begins like no JSON any more is text with the words in it that clients search for.
+                    let is_text = found.shape() == Some(Shape::Text) && body[0] != b'{';
+                    prop_assert!(found.shape().is_none() || is_text, "{:?}", found);
                     // Without its metadata the in-flight answer says what an empty account says.
                     let lost = *kind == BalanceHeld && found.kind() == Empty;
                     prop_assert!(found.kind() == *kind || lost, "{:?}", found);

@@ -1,5 +1,6 @@
 //! Reading a refusal back: was that answer one of ours, and which?
 
+mod event;
 mod fields;
 mod ours;
 mod peers;
@@ -32,20 +33,24 @@ use fields::{ErrorObject, Status, Top};
 /// # In a gateway
 ///
 /// The work of many services is done by others, who have accounts and prices of their own. What well-known ones say when
-/// such an account is empty, in use or at its limit is recognised too, whatever status they say it with. Then the *host*
-/// has to pay, and its customer can do nothing about it. So log what was found, answer with
-/// [`Refusal::unavailable`](crate::Refusal::unavailable),
-/// and pass neither the body nor the status on: a client that reads "insufficient balance" in it would ask the wrong one to
-/// recharge. Void the hold, and the customer is charged nothing. That *your* customer's balance is short your own
-/// [`Guard`](crate::Guard) says, as an [`Error`](crate::Error), before an upstream is asked at all.
+/// such an account is empty, in use or at its limit is recognised too, whatever status they say it with. Then it is for the
+/// *host* to pay, and its customer can do nothing about it. So log what was found, answer with
+/// [`Refusal::unavailable`](crate::Refusal::unavailable), and pass neither the body nor the status on: a client that reads
+/// "insufficient balance" would ask the wrong one to recharge. Void the hold, and the customer is charged nothing. That
+/// the *customer's* balance is short is what your own [`Guard`](crate::Guard) says, as an [`Error`](crate::Error), before
+/// an upstream is asked at all.
 ///
 /// ```
 /// use billing_guard::{Recognized, Refusal, Rendered, Renderer};
 ///
 /// /// What the customer gets instead of an upstream's refusal; `None` if the answer is none.
 /// fn instead_of(status: u16, body: &[u8], renderer: &Renderer, log: &mut String) -> Option<Rendered> {
-///     let found = Recognized::parse(status, body)?;
-///     *log = format!("upstream: {:?}, HTTP {status}, {:?}", found.kind(), found.error_code());
+///     match Recognized::parse(status, body) {
+///         Some(found) => *log = format!("HTTP {status}, {:?}, {:?}", found.kind(), found.error_code()),
+///         // Whatever it is, it is not for the customer to pay.
+///         None if status == 402 => *log = "HTTP 402".to_owned(),
+///         None => return None,
+///     }
 ///     Some(renderer.render(&Refusal::unavailable()))
 /// }
 ///
@@ -53,7 +58,7 @@ use fields::{ErrorObject, Status, Top};
 /// let body = br#"{"error":{"message":"You exceeded your current quota, please check your plan and billing details.",
 ///     "type":"insufficient_quota","param":null,"code":"insufficient_quota"}}"#;
 /// let answer = instead_of(429, body, &renderer, &mut log).ok_or("not recognised")?;
-/// assert_eq!(log, r#"upstream: InsufficientBalance, HTTP 429, Some("insufficient_quota")"#);
+/// assert_eq!(log, r#"HTTP 429, InsufficientBalance, Some("insufficient_quota")"#);
 /// assert_eq!(answer.status(), 503);
 /// assert!(!String::from_utf8_lossy(answer.body()).contains("quota"));
 ///
@@ -63,13 +68,11 @@ use fields::{ErrorObject, Status, Top};
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 ///
-/// An upstream's 402 that is not recognised is no reason to pay for your customer either: answer all of them that way.
-///
 /// The texts are the other side's, and may name its ids: they are for a log that you own, and for nobody else.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Recognized {
     kind: RefusalKind,
-    /// Whether the body says that it is this kind, and not the other one that shares its name and code.
+    /// Whether the body says that it is this kind, and not another that shares its name and code.
     certain: bool,
     shape: Option<Shape>,
     name: Option<String>,
@@ -82,7 +85,7 @@ pub struct Recognized {
 impl Recognized {
     /// The largest body that is looked at, in bytes.
     pub const MAX_BODY: usize = 64 * 1024;
-    /// The longest plain text that is looked at, in bytes: one line, not a page.
+    /// The longest sentence of plain text that is looked at, in bytes: one line, not a page. Lines for choices may follow.
     pub const MAX_TEXT: usize = 1024;
 
     /// The refusal in an answer with this HTTP status and body, or `None` if it is not certainly one.
@@ -90,6 +93,9 @@ impl Recognized {
     /// Any bytes may be given. Bodies of more than [`MAX_BODY`](Self::MAX_BODY) bytes, with invalid UTF-8, or with a
     /// key that matters twice in one object are not recognised. Plain text is recognised by the name before it, by the
     /// built-in sentences, and, with status 402, by the words `insufficient balance` or `insufficient credits`.
+    ///
+    /// One server-sent event is read as well, `event: error` or without a name: what stands in its `data`, with the status
+    /// 200 of a stream that had begun or the status of its kind.
     ///
     /// Of other services these are recognised, with the HTTP statuses they come with:
     ///
@@ -115,17 +121,25 @@ impl Recognized {
         if body.len() > Self::MAX_BODY {
             return None;
         }
-        let (text, status) = (std::str::from_utf8(body).ok()?.trim(), Status::of(status));
-        // The first character decides, since serde reads an array as a struct as well.
-        if text.starts_with('{') { Self::from_json(status, text) } else { said::in_text(status, text) }
+        let text = std::str::from_utf8(body).ok()?.trim();
+        if text.starts_with('{') {
+            Self::from_json(Status::of(status), text)
+        } else if event::begins(text) {
+            Self::from_event(status, text)
+        } else {
+            said::in_text(Status::of(status), text)
+        }
     }
 
     /// Which kind of refusal it is.
     ///
-    /// In `Flat`, and in `Text` with a name, an empty account and a held balance share name and code. The built-in
-    /// sentences and the words that clients search for tell them apart; with any other text this is
-    /// [`InsufficientBalance`](RefusalKind::InsufficientBalance), and [`top_up_helps`](Self::top_up_helps) and
-    /// [`retry_helps`](Self::retry_helps) are `None`. A `Retry-After` header then hints at a held balance.
+    /// In `Flat`, and in `Text` with a name, an empty account, a held balance and a pending top-up share name and code. The
+    /// `reason` among the details, the built-in sentences and the words that clients search for tell them apart; without
+    /// any of these this is [`InsufficientBalance`](RefusalKind::InsufficientBalance), and
+    /// [`top_up_helps`](Self::top_up_helps) and [`retry_helps`](Self::retry_helps) are `None`. A `Retry-After` header then
+    /// says that waiting helps.
+    ///
+    /// `OpenRouter` has no word for kinds without a limit: they are recognised by `reason` or a built-in sentence alone.
     #[must_use]
     pub const fn kind(&self) -> RefusalKind {
         self.kind
@@ -181,20 +195,28 @@ impl Recognized {
         self.readable_message.as_deref().unwrap_or(&self.message)
     }
 
+    /// The error of one event. If the answer is a success, it is the event that says that something went wrong.
+    fn from_event(status: u16, text: &str) -> Option<Self> {
+        let data = event::data(text)?;
+        let status = if status == 200 { Status::IN_STREAM } else { Status::of(status) };
+        let found = Self::from_json(status, data.trim())?;
+        Some(Self { shape: found.shape.and(Some(Shape::Event)), ..found })
+    }
+
     fn from_json(status: Status, text: &str) -> Option<Self> {
-        let top: Top<'_> = serde_json::from_str(text).ok()?;
+        // The first character decides, since serde reads an array as a struct as well.
+        let top: Top<'_> = text.starts_with('{').then(|| serde_json::from_str(text).ok()).flatten()?;
         let error: Option<ErrorObject<'_>> = top.error.and_then(fields::object);
         if let Some(envelope) = ours::Envelope::read(status, &top) {
             return envelope.recognize(error.as_ref());
         }
         match (error, top.error) {
-            (Some(error), _) => {
-                ours::in_error_object(status, &error).or_else(|| peers::in_error_object(status, &top, &error))
-            }
+            (Some(error), _) => ours::in_error_object(status, &top, &error)
+                .or_else(|| peers::in_error_object(status, &top, &error)),
             (None, Some(_)) => {
                 ours::in_error_string(status, &top).or_else(|| peers::in_error_string(status, &top))
             }
-            (None, None) => peers::in_detail(status, &top),
+            (None, None) => ours::in_problem(status, &top).or_else(|| peers::in_detail(status, &top)),
         }
     }
 

@@ -4,12 +4,14 @@ use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::value::RawValue;
 
-/// The HTTP status that an answer came with. An error in the middle of a stream has none of its own: the stream began as a
-/// success.
+/// The HTTP status that an answer came with.
 #[derive(Clone, Copy)]
 pub(super) struct Status(Option<u16>);
 
 impl Status {
+    /// An error in the middle of a stream has none of its own: the stream began as a success.
+    pub(super) const IN_STREAM: Self = Self(None);
+
     pub(super) const fn of(status: u16) -> Self {
         Self(Some(status))
     }
@@ -37,6 +39,8 @@ pub(super) struct Top<'a> {
     pub(super) status: Option<&'a RawValue>,
     #[serde(borrow)]
     pub(super) message: Option<&'a RawValue>,
+    #[serde(borrow)]
+    pub(super) reason: Option<&'a RawValue>,
     #[serde(borrow, rename = "readableMessage")]
     pub(super) readable_message: Option<&'a RawValue>,
     #[serde(borrow, rename = "type")]
@@ -62,14 +66,48 @@ pub(super) struct ErrorObject<'a> {
     pub(super) status: Option<&'a RawValue>,
     #[serde(borrow)]
     pub(super) metadata: Option<&'a RawValue>,
+    #[serde(borrow)]
+    pub(super) details: Option<&'a RawValue>,
+}
+
+/// The keys of an object under `error.metadata`.
+#[derive(Default, Deserialize)]
+pub(super) struct Metadata<'a> {
+    #[serde(borrow)]
+    pub(super) limit_source: Option<&'a RawValue>,
+    #[serde(borrow)]
+    pub(super) remedy_hint: Option<&'a RawValue>,
+    #[serde(borrow)]
+    pub(super) reason: Option<&'a RawValue>,
+}
+
+/// The keys of an object under `error.details`, or of one of several there.
+#[derive(Default, Deserialize)]
+pub(super) struct ErrorDetails<'a> {
+    #[serde(borrow)]
+    pub(super) error_code: Option<&'a RawValue>,
+    #[serde(borrow)]
+    pub(super) reason: Option<&'a RawValue>,
+    #[serde(borrow, rename = "@type")]
+    pub(super) type_url: Option<&'a RawValue>,
 }
 
 pub(super) fn value<T: DeserializeOwned>(raw: &RawValue) -> Option<T> {
     serde_json::from_str(raw.get()).ok()
 }
 
+/// The same, without copying what it is made of.
+pub(super) fn borrowed<'a, T: Deserialize<'a>>(raw: &'a RawValue) -> Option<T> {
+    serde_json::from_str(raw.get()).ok()
+}
+
 pub(super) fn string(raw: &RawValue) -> Option<String> {
     value(raw)
+}
+
+/// Whether it is there and is this text.
+pub(super) fn is(raw: Option<&RawValue>, text: &str) -> bool {
+    raw.and_then(string).is_some_and(|known| known == text)
 }
 
 /// The keys of an object. The first character decides, since serde reads an array as a struct as well.

@@ -6,8 +6,11 @@
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
-use super::fields::{ErrorObject, Status, Top, object, object_or_default, string, value};
+use super::fields::{
+    ErrorDetails, ErrorObject, Metadata, Status, Top, is, object, object_or_default, string, value,
+};
 use super::{Recognized, said};
+use crate::messages::kind_said_by;
 use crate::refusal::RefusalKind;
 use crate::refusal::RefusalKind::{BalanceHeld, InsufficientBalance, SpendCapReached};
 
@@ -49,6 +52,13 @@ const DETAILS: &[Word] = &[("quota_exceeded", &[401], InsufficientBalance)];
 
 /// An object under `error`.
 pub(super) fn in_error_object(status: Status, top: &Top<'_>, error: &ErrorObject<'_>) -> Option<Recognized> {
+    let found = in_any_error_object(status, top, error)?;
+    // A sentence of ours about another kind: then it is in one of our shapes, and something about that is not as it was.
+    let agrees = kind_said_by(&found.message).is_none_or(|said| said == found.kind);
+    agrees.then_some(found)
+}
+
+fn in_any_error_object(status: Status, top: &Top<'_>, error: &ErrorObject<'_>) -> Option<Recognized> {
     let message = error.message.and_then(string)?;
     let (status, code) = Said::by_code(status, error.code)?;
     let error_type = Said::by_type(error.error_type)?;
@@ -56,7 +66,10 @@ pub(super) fn in_error_object(status: Status, top: &Top<'_>, error: &ErrorObject
         return (!error_type.is_of_rate_limit()).then(|| worded(kind, word, message));
     }
     if let Some((kind, word)) = error_type.found_in(TYPES, status) {
-        return (code == Said::Nothing).then(|| worded(kind, word, message));
+        // With a code of its own there it is in our shape, under a name that we do not know.
+        let details: ErrorDetails<'_> = object_or_default(error.details)?;
+        let clear = code == Said::Nothing && details.error_code.is_none();
+        return clear.then(|| worded(kind, word, message));
     }
     let metadata: Metadata<'_> = object_or_default(error.metadata)?;
     if let Some(source) = metadata.limit_source.and_then(string) {
@@ -79,7 +92,6 @@ fn in_message(status: Status, message: &str, code: &Said, error_type: &Said) -> 
 /// Sentences that one service uses, in the form it has.
 fn in_own_form(status: Status, top: &Top<'_>, error: &ErrorObject<'_>, message: &str) -> bool {
     let message = message.to_ascii_lowercase();
-    let is = |raw: Option<&RawValue>, word| raw.and_then(string).is_some_and(|known| known == word);
     (status.is_one_of(&[402, 429])
         && is(error.status, "RESOURCE_EXHAUSTED")
         && message.contains("prepayment credits are depleted"))
@@ -162,12 +174,6 @@ impl Said {
             Self::Word(word) => word.starts_with("insufficient_"),
         }
     }
-}
-
-#[derive(Default, Deserialize)]
-struct Metadata<'a> {
-    #[serde(borrow)]
-    limit_source: Option<&'a RawValue>,
 }
 
 #[derive(Deserialize)]

@@ -6,10 +6,13 @@ use crate::messages::kind_said_by;
 use crate::refusal::RefusalKind;
 use crate::render::codes;
 
-/// One line of plain text.
+/// One line of plain text, and one more for each choice.
 pub(super) fn in_text(status: Status, text: &str) -> Option<Recognized> {
+    let mut lines = text.lines();
+    let text = lines.next()?.trim_end();
     // Markup and pages are another service's way to speak.
-    if text.len() > Recognized::MAX_TEXT || text.starts_with(['<', '[', '"']) || text.contains(['\n', '\r']) {
+    let is_markup = text.starts_with(['<', '[', '"']) || text.contains('\r');
+    if text.len() > Recognized::MAX_TEXT || is_markup || !lines.all(|line| line.starts_with("- ")) {
         return None;
     }
     let split = text.split_once(": ").filter(|(name, _)| kind_named(status, name).is_some());
