@@ -384,10 +384,14 @@ fn check_name(text: &str) -> Result<(), RenderSettingError> {
     }
 }
 
-/// Rounded up, so that a client that waits that long has waited long enough.
-fn whole_seconds(wait: Duration) -> u64 {
-    let rounded_up = wait.as_secs().saturating_add(u64::from(wait.subsec_nanos() > 0));
-    rounded_up.clamp(1, MAX_RETRY_AFTER_SECS)
+/// For `Retry-After`: a client that waits that long has waited long enough.
+fn wait_seconds(wait: Duration) -> u64 {
+    rounded_up(wait).clamp(1, MAX_RETRY_AFTER_SECS)
+}
+
+/// In whole seconds.
+fn rounded_up(time: Duration) -> u64 {
+    time.as_secs().saturating_add(u64::from(time.subsec_nanos() > 0))
 }
 
 /// Compact JSON. Our wire structs hold text, integers and JSON that was checked before, so writing cannot fail; were
@@ -405,8 +409,9 @@ mod tests {
     #[test]
     fn waits_are_whole_seconds_rounded_up() {
         for (millis, seconds) in [(0, 1), (1, 1), (1_000, 1), (1_001, 2), (29_999, 30), (3_600_001, 3_600)] {
-            assert_eq!(whole_seconds(Duration::from_millis(millis)), seconds, "{millis}");
+            assert_eq!(wait_seconds(Duration::from_millis(millis)), seconds, "{millis}");
         }
-        assert_eq!(whole_seconds(Duration::MAX), 3_600);
+        assert_eq!(wait_seconds(Duration::MAX), 3_600);
+        assert_eq!(rounded_up(Duration::from_millis(3_600_001)), 3_601);
     }
 }

@@ -3,6 +3,11 @@
 //! The five files named in [`DOCUMENTED`] are facts and are never rewritten. The others hold status, headers and body
 //! of one answer each; `UPDATE_GOLDEN=1 cargo test --test wire` rewrites them, for review before they are committed.
 
+#[path = "wire/goldens.rs"]
+mod goldens;
+#[path = "wire/reader.rs"]
+mod reader;
+
 use std::borrow::Cow;
 use std::error::Error;
 use std::path::PathBuf;
@@ -103,77 +108,6 @@ fn the_documented_bodies_are_rendered_byte_for_byte_and_read_back() {
             assert_eq!(found.shape(), Some(renderer.shape()), "{name}");
             assert_eq!((found.top_up_helps(), found.retry_helps()), (Some(true), Some(false)), "{name}");
         }
-    }
-}
-
-/// Every answer that has a golden file with its status and headers.
-fn answers() -> Vec<(String, Refusal, Renderer)> {
-    let mut answers = Vec::new();
-    for shape in Shape::ALL {
-        let renderer = Renderer::new(*shape);
-        let in_full = matches!(
-            shape,
-            Shape::Flat
-                | Shape::FlatWithError
-                | Shape::OpenAi
-                | Shape::Anthropic
-                | Shape::Google
-                | Shape::Problem
-        );
-        for (name, refusal) in refusals() {
-            if in_full || name == "empty" {
-                answers.push((format!("{shape}-{name}.json"), refusal, renderer.clone()));
-            }
-        }
-        if in_full {
-            let name = format!("{shape}-held-as-429.json");
-            answers.push((name, held(), renderer.with_held_as_429()));
-        }
-    }
-    answers.push(("text-empty-prefixed.json".into(), empty(), Renderer::new(Shape::Text).with_name_prefix()));
-    answers.push((
-        "open-ai-empty-credits.json".into(),
-        empty(),
-        Renderer::new(Shape::OpenAi).with_messages(credits()),
-    ));
-    let with_data = Renderer::default().with_data(&serde_json::json!({"summary": "for free"})).unwrap();
-    answers.push(("flat-empty-with-data.json".into(), empty(), with_data));
-    answers
-}
-
-/// Status, headers and body as they are, in a form that is JSON itself. A JSON body stands in it unchanged.
-fn written_down(answer: &Rendered) -> String {
-    let headers: Vec<_> =
-        answer.headers().map(|(name, value)| format!("  {}", serde_json::json!([name, value]))).collect();
-    let body = match answer.header("content-type") {
-        Some("application/json" | "application/problem+json") => text(answer.body()).into_owned(),
-        _ => serde_json::json!(text(answer.body())).to_string(),
-    };
-    format!(
-        "{{\n\"status\": {},\n\"headers\": [\n{}\n],\n\"body\":\n{body}\n}}\n",
-        answer.status(),
-        headers.join(",\n")
-    )
-}
-
-#[test]
-fn every_answer_is_as_its_golden_file_says() {
-    let update = std::env::var_os("UPDATE_GOLDEN").is_some_and(|value| value == "1");
-    let mut expected: Vec<String> = documented().iter().map(|(name, _)| (*name).to_owned()).collect();
-    for (name, refusal, renderer) in answers() {
-        let answer = renderer.render(&refusal);
-        let now = written_down(&answer);
-        serde_json::from_str::<serde_json::Value>(&now).expect(&name);
-        if update {
-            std::fs::write(golden_path(&name), &now).unwrap();
-        }
-        assert_eq!(now, text(&golden(&name)), "{name}");
-        expected.push(name);
-    }
-    // A file that no test looks at would promise something nobody keeps.
-    for entry in std::fs::read_dir(golden_path("")).unwrap() {
-        let name = entry.unwrap().file_name().into_string().unwrap();
-        assert!(expected.contains(&name), "{name} belongs to no answer");
     }
 }
 

@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use serde::ser::SerializeMap;
 use serde::{Serialize, Serializer};
 
-use super::{Answer, whole_seconds};
+use super::{Answer, rounded_up};
 use crate::amount::{Amount, Unit};
 use crate::clock::Timestamp;
 use crate::id::Label;
@@ -79,7 +79,7 @@ impl<'a> DetailsView<'a> {
             available: told.available().map(Decimal),
             held: told.held().map(Decimal),
             shortfall: told.missing().map(Decimal),
-            released_in: told.released_in().map(whole_seconds),
+            released_in: told.released_in().map(rounded_up),
             fits: told.fits().iter().map(|fit| FitView { name: &fit.name, quantity: fit.quantity }).collect(),
             alternatives: told
                 .alternatives()

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 use serde_json::Value;
 
-use super::{Answer, codes, json, whole_seconds};
+use super::{Answer, codes, json, wait_seconds};
 use crate::messages::Place;
 use crate::refusal::Choice;
 
@@ -69,7 +69,7 @@ pub(super) fn details<'a>(answer: &'a Answer<'_>) -> Vec<Detail<'a>> {
     let mut details =
         vec![Detail::ErrorInfo { reason: answer.error_code(), domain: answer.error_domain(), metadata }];
     if let Some(wait) = answer.told().retry_after() {
-        details.push(Detail::RetryInfo { retry_delay: format!("{}s", whole_seconds(wait)) });
+        details.push(Detail::RetryInfo { retry_delay: format!("{}s", wait_seconds(wait)) });
     }
     let links: Vec<HelpLink> = answer.told().choices().flat_map(|choice| links(answer, &choice)).collect();
     if !links.is_empty() {

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use http::HeaderName;
 
-use super::{Answer, Renderer, whole_seconds};
+use super::{Answer, Renderer, wait_seconds};
 
 pub(super) type Header = (Cow<'static, str>, Cow<'static, str>);
 
@@ -51,7 +51,7 @@ pub(super) fn of(renderer: &Renderer, answer: &Answer<'_>) -> Vec<Header> {
     let retry_helps = answer.told().kind().retry_helps();
     headers.push(ours("x-should-retry", Cow::Borrowed(if retry_helps { "true" } else { "false" })));
     if let Some(wait) = answer.told().retry_after() {
-        headers.push(ours("retry-after", Cow::Owned(whole_seconds(wait).to_string())));
+        headers.push(ours("retry-after", Cow::Owned(wait_seconds(wait).to_string())));
     }
     if let Some(vary) = renderer.vary {
         headers.push(ours("vary", Cow::Borrowed(vary)));

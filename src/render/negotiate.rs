@@ -48,8 +48,9 @@ impl Renderer {
             chosen.vary = Some("accept, accept-language");
             let tags: Vec<_> = self.catalogues().map(|messages| messages.language()).collect();
             let best = accept_language.and_then(|accepted| best_language(accepted, &tags));
-            if let Some(messages) = best.and_then(|index| self.catalogues().nth(index)) {
-                chosen.messages = messages.clone();
+            let other = best.and_then(|index| chosen.languages.get_mut(index.checked_sub(1)?));
+            if let Some(other) = other {
+                std::mem::swap(&mut chosen.messages, other);
             }
         }
         chosen
