@@ -50,6 +50,13 @@ const REFUSALS: &[&str] = &[
     r#"8{"detail":{"status":"quota_exceeded","message":"This request exceeds your quota."}}"#,
     r#"9{"error":{"message":"m","type":"new_api_error","param":"","code":"insufficient_user_quota"}}"#,
     r#":{"error":{"message":"Budget has been exceeded!","type":"budget_exceeded","param":null,"code":"422"}}"#,
+    // In the other shapes.
+    r#"0{"type":"error","error":{"type":"billing_error","message":"m","details":{"error_code":"top_up_pending"}},"request_id":"r"}"#,
+    r#"0{"error":{"code":402,"message":"m","status":"RESOURCE_EXHAUSTED","details":[{"@type":"type.googleapis.com/google.rpc.ErrorInfo","reason":"BALANCE_HELD"}]}}"#,
+    r#"0{"error":{"code":402,"message":"m","metadata":{"limit_source":"in_flight_budget","remedy_hint":"retry_later","reason":"balance_held"}}}"#,
+    r#"1{"type":"about:blank","title":"Conflict","status":409,"detail":"d","code":"duplicate_request"}"#,
+    "5event: error\ndata: {\"error\":{\"message\":\"m\",\"type\":\"balance_held\",\"param\":null,\"code\":\"balance_held\"}}\n\n",
+    "5data: {\"error\":{\"code\":402,\"message\":\"Insufficient credits\"}}",
     // A held balance, by its numbers, in each shape.
     "006179990000000000110",
     "006179990000000001110",
@@ -57,6 +64,11 @@ const REFUSALS: &[&str] = &[
     "006179990000000003110",
     "006179990000000004110",
     "006179990000000005110",
+    "006179990000000006110",
+    "006179990000000007110",
+    "006179990000000008110",
+    "006179990000000009110",
+    "00617999000000000:110",
 ];
 
 /// First what the ledger keeps. Then for each command a letter, the account and one digit for each choice it leaves:
