@@ -6,7 +6,7 @@ use std::net::Ipv4Addr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use billing_guard::{AccountId, Ledger, MemoryLedger, SqliteStore, StoreLedger, SweepRequest};
+use billing_guard::{AccountId, Ledger, MemoryLedger, Renderer, SqliteStore, StoreLedger, SweepRequest};
 use metered_query::auth::ApiKeys;
 use metered_query::table::Table;
 use metered_query::webhook::WebhookSecret;
@@ -24,8 +24,12 @@ async fn main() -> Result<(), Box<dyn Error>> {
             ledger
         }
     };
+    let mut renderer = Renderer::new(optional("BILLING_SHAPE", "flat").parse()?);
+    if optional("BILLING_HELD_AS_429", "") == "1" {
+        renderer = renderer.with_held_as_429();
+    }
     let app = App {
-        guard: guard(ledger, optional("BILLING_SHAPE", "flat").parse()?)?,
+        guard: guard(ledger, renderer)?,
         keys: api_keys(&required("API_KEYS")?)?,
         secret: WebhookSecret::new(required("WEBHOOK_SECRET")?),
         table: Arc::new(Table::generate()),
