@@ -10,15 +10,17 @@ use axum::extract::Request;
 use axum::middleware::{Next, from_fn};
 use billing_guard::{AccountId, Ledger, MemoryLedger, Renderer, Unit};
 use hmac::{Hmac, KeyInit, Mac};
-use metered_query::auth::ApiKeys;
+use metered_query::auth::{ApiKeys, Role};
 use metered_query::table::Table;
 use metered_query::webhook::WebhookSecret;
 use metered_query::{App, guard, router};
 use serde_json::{Value, json};
 use sha2::Sha256;
 
-/// The keys of two customers, as they send them.
+/// The keys of two customers, as they are sent.
 pub(crate) const ANA: (&str, &str) = ("Authorization", "Bearer key-of-ana");
+/// That of an app that Ana made.
+pub(crate) const APP: (&str, &str) = ("Authorization", "Bearer key-of-anas-app");
 pub(crate) const BEN: (&str, &str) = ("Authorization", "Bearer key-of-ben");
 pub(crate) const JSON: (&str, &str) = ("Content-Type", "application/json");
 pub(crate) const SECRET: &str = "whsec-test";
@@ -64,7 +66,11 @@ impl Setup {
         let account = |id| AccountId::new(id).unwrap();
         let app = App {
             guard: guard(self.ledger, self.renderer).unwrap(),
-            keys: ApiKeys::new([("key-of-ana", account("acct_a")), ("key-of-ben", account("acct_b"))]),
+            keys: ApiKeys::new([
+                ("key-of-ana", account("acct_a"), Role::Owner),
+                ("key-of-anas-app", account("acct_a"), Role::App),
+                ("key-of-ben", account("acct_b"), Role::Owner),
+            ]),
             secret: WebhookSecret::new(SECRET),
             table: Arc::new(Table::generate()),
             page_delay: self.page_delay,

@@ -20,7 +20,7 @@ use metered_query::billing::Refused;
 use serde_json::{Value, json};
 
 use away::Away;
-use client::{ANA, BEN, JSON, SECRET, Service, Setup, begin, finish, now, payment, sign, usd};
+use client::{ANA, APP, BEN, JSON, SECRET, Service, Setup, begin, finish, now, payment, sign, usd};
 
 /// The documented answer, byte for byte.
 const DOCUMENTED: &str = r#"{"data":null,"code":402,"name":"InsufficientBalanceError","status":40203,"message":"Account balance not enough to run this query, please recharge.","readableMessage":"Account balance not enough to run this query, please recharge."}"#;
@@ -173,6 +173,17 @@ fn a_request_above_the_largest_is_told_the_maximum() {
     assert_eq!((refused.status, refused.name().as_str()), (402, "RequestTooLargeError"));
     assert!(refused.text().contains("5.00 USD"), "{}", refused.text());
     assert_eq!(service.balance(ANA), [usd("100"), 0, usd("100")]);
+}
+
+#[test]
+fn an_app_spends_the_balance_and_does_not_see_it() {
+    let service = start();
+    service.pay("10");
+    assert_eq!(service.query(APP, "q-1", STATION_7, 10).status, 200);
+    for target in ["GET /balance", "GET /usage"] {
+        assert_eq!(service.send(target, &[APP], "").status, 403);
+    }
+    assert_eq!(service.settled(ANA), usd("10") - price(10));
 }
 
 #[test]
