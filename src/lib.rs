@@ -147,7 +147,7 @@ pub use ledger::sqlite::{SqliteDurability, SqliteError, SqliteSettings, SqliteSt
 pub use ledger::{Ledger, LedgerExt};
 pub use limits::Limits;
 pub use link::{Link, LinkError};
-pub use messages::{English, Messages, Place, Wording};
+pub use messages::{English, German, Messages, Place, Tone, Wording};
 pub use notice::Notice;
 pub use period::{Period, PeriodError};
 pub use policy::{Enforcement, OnDrop, Policy};
