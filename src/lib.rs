@@ -160,7 +160,7 @@ pub use refusal::{
 };
 pub use render::{Recognized, RenderSettingError, Rendered, Renderer, Shape};
 pub use runway::Runway;
-pub use spending::{Bin, Spending, SpendingError, SpendingRow, Spent, TopUse, TopUses};
+pub use spending::{Bin, Spending, SpendingError, SpendingRow, Spent, TopUse, TopUses, UsageDigest};
 pub use usage::{Quantity, QuantityName, Usage, UsageError};
 
 /// The README's examples compile, and the first one runs.

@@ -351,7 +351,7 @@ impl Insight {
     }
 
     /// What it spent in these days and the running one, by day, and by the label if one was asked for and its values are
-    /// not too many to be told apart.
+    /// not too many to be told apart. Enough for a [`UsageDigest`](crate::UsageDigest) of a day or a week.
     #[must_use]
     pub fn spending(&self) -> &Spending {
         let books = &self.known.books;
