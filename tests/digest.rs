@@ -227,6 +227,10 @@ fn what_is_not_known_is_not_told() {
     let known = |spending: &Spending, period| UsageDigest::of_last(spending, period, now).is_some();
     let daily = account.spending(Spending::new(usd(), Bin::Day));
     assert!(known(&daily, Period::week()) && known(&daily, Period::year()));
+    // Some of it found no room in the rows.
+    let mut full = serde_json::to_value(&daily).unwrap();
+    full["other"]["charges"] = "1".into();
+    assert!(!known(&serde_json::from_value(full).unwrap(), Period::week()));
     // Cut more coarsely, or elsewhere.
     let monthly = account.spending(Spending::new(usd(), Bin::Month));
     assert!(known(&monthly, Period::month()) && !known(&monthly, Period::week()));
