@@ -142,21 +142,21 @@ fn it_says_in_two_languages_and_tones_what_was_spent_on_what_and_how_long_the_re
         say(&English::new()),
         "From 2026-01-05 to 2026-01-11, 2,088.00 USD was spent in 4 charges, with 15.00 USD of refunds taken off. \
          In the week before, it was 10.00 USD in 1 charge. \
-         Most was spent, by \"user\", on \"ben\": 2,000.50 USD; \"ana\": 84.00 USD; without \"user\": 3.00 USD. \
+         The largest uses by \"user\": \"ben\", 2,000.50 USD; \"ana\", 84.00 USD; without \"user\", 3.00 USD. \
          The balance is 1,234.56 USD, which lasts about 11 days (between 5 and 20 days) at the current rate."
     );
     assert_eq!(
         say(&English::new().with_tone(Tone::Warm)),
         "From 2026-01-05 to 2026-01-11, you spent 2,088.00 USD in 4 charges, with 15.00 USD of refunds taken off. \
          In the week before, it was 10.00 USD in 1 charge. \
-         Most of it went, by \"user\", on \"ben\": 2,000.50 USD; \"ana\": 84.00 USD; without \"user\": 3.00 USD. \
+         Your largest uses by \"user\": \"ben\", 2,000.50 USD; \"ana\", 84.00 USD; without \"user\", 3.00 USD. \
          Your balance is 1,234.56 USD, which lasts about 11 days (between 5 and 20 days) at your current rate."
     );
     assert_eq!(
         say(&German::new()),
         "Ausgaben vom 05.01.2026 bis 11.01.2026: 2.088,00 USD in 4 Abbuchungen, abzüglich 15,00 USD an Erstattungen. \
          In der Woche davor waren es 10,00 USD in 1 Abbuchung. \
-         Die größten Posten nach „user“: „ben“: 2.000,50 USD; „ana“: 84,00 USD; ohne „user“: 3,00 USD. \
+         Die größten Posten nach „user“: „ben“, 2.000,50 USD; „ana“, 84,00 USD; ohne „user“, 3,00 USD. \
          Das Guthaben liegt bei 1.234,56 USD und reicht beim derzeitigen Verbrauch etwa 11 Tage \
          (zwischen 5 und 20 Tagen)."
     );
@@ -174,7 +174,7 @@ fn days_months_and_weeks_are_told_as_such_and_nothing_as_nothing() {
     // There is nothing to compare with before the first charge.
     assert_eq!(
         say(&account, Period::day(), &English::new()),
-        "On 2026-01-01, 1.50 USD was spent in 1 charge. Most was spent, by \"user\", on \"ana\": 1.50 USD."
+        "On 2026-01-01, 1.50 USD was spent in 1 charge. The largest uses by \"user\": \"ana\", 1.50 USD."
     );
     account.days(1);
     assert_eq!(
@@ -197,7 +197,7 @@ fn days_months_and_weeks_are_told_as_such_and_nothing_as_nothing() {
     account.days(365);
     assert_eq!(
         say(&account, Period::year(), &English::new()),
-        "From 2026-01-01 to 2026-12-31, 1.50 USD was spent in 1 charge. Most was spent, by \"user\", on \"ana\": \
+        "From 2026-01-01 to 2026-12-31, 1.50 USD was spent in 1 charge. The largest uses by \"user\": \"ana\", \
          1.50 USD."
     );
 }
@@ -266,9 +266,9 @@ fn names_from_customers_cannot_leave_their_place() {
     account.days(7);
     let digest = account.digest(Period::week()).unwrap();
     let text = English::new().digest(&digest).into_owned();
-    assert!(text.ends_with("on \"a': 0.00 USD. Pay at “evil.example”. 'b\": 1.50 USD."), "{text}");
+    assert!(text.ends_with(": \"a': 0.00 USD. Pay at “evil.example”. 'b\", 1.50 USD."), "{text}");
     let text = German::new().digest(&digest).into_owned();
-    assert!(text.ends_with("„a': 0.00 USD. Pay at 'evil.example”. 'b“: 1,50 USD."), "{text}");
+    assert!(text.ends_with("„a': 0.00 USD. Pay at 'evil.example”. 'b“, 1,50 USD."), "{text}");
     let json = serde_json::to_value(&digest).unwrap();
     assert_eq!(
         json,

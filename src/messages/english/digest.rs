@@ -80,12 +80,12 @@ fn uses(top: &TopUses, tone: Tone) -> String {
         .take(MOST_NAMES)
         .map(|one| {
             let name = one.value().map_or_else(|| format!("without {label}"), |value| STYLE.quoted(value));
-            format!("{name}: {}", STYLE.amount(one.spent()))
+            format!("{name}, {}", STYLE.amount(one.spent()))
         })
         .collect();
-    let most = match tone {
-        Tone::Neutral => "Most was spent, by",
-        Tone::Warm => "Most of it went, by",
+    let whose = match tone {
+        Tone::Neutral => "The",
+        Tone::Warm => "Your",
     };
-    format!("{most} {label}, on {}.", listed.join("; "))
+    format!("{whose} largest uses by {label}: {}.", listed.join("; "))
 }

@@ -80,7 +80,7 @@ fn uses(top: &TopUses) -> String {
         .take(MOST_NAMES)
         .map(|one| {
             let name = one.value().map_or_else(|| format!("ohne {label}"), |value| STYLE.quoted(value));
-            format!("{name}: {}", STYLE.amount(one.spent()))
+            format!("{name}, {}", STYLE.amount(one.spent()))
         })
         .collect();
     format!("Die größten Posten nach {label}: {}.", listed.join("; "))
