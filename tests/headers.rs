@@ -210,8 +210,8 @@ fn success_headers_are_what_the_host_named() {
         let tariff = Tariff::new().fixed("0.4").unwrap();
         Guard::in_memory(usd).price("message", tariff).policy(policy).build().unwrap()
     };
-    let policy = Policy::new().with_notices(NoticeRules::new().with_low_balance(usd.amount("0.5").unwrap()));
-    let guarded = guard(policy.with_low_balance(usd.amount("0.25").unwrap()));
+    let rules = NoticeRules::new().with_low_balance(usd.amount("0.5").unwrap());
+    let guarded = guard(Policy::new().with_notices(rules.with_low_balance(usd.amount("0.25").unwrap())));
     let account = AccountId::new("acct_1").unwrap();
     wait(guarded.top_up(&account, "t".parse().unwrap(), usd.amount("1").unwrap())).unwrap();
     let job = Job::new("message");
