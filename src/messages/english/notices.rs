@@ -166,7 +166,7 @@ pub(super) fn about(runway: Runway) -> String {
 }
 
 /// How sure that is, where it is not one number.
-fn between(runway: Runway) -> String {
+pub(super) fn between(runway: Runway) -> String {
     let least = u64::from(runway.at_least_days());
     match runway.at_most_days().map(u64::from) {
         Some(most) if most == least => String::new(),
