@@ -67,8 +67,8 @@ pub(super) fn text(notice: &Notice, tone: Tone) -> String {
                 None => "whatever the balance".to_owned(),
             };
             let reached = match tone {
-                Tone::Neutral => "Once it is reached, requests under it are refused",
-                Tone::Warm => "Once it is reached, we refuse requests under it",
+                Tone::Neutral => "Once it is reached, requests that it applies to are refused",
+                Tone::Warm => "Once it is reached, we refuse requests that it applies to",
             };
             format!(
                 "At least {percent}% of the spending limit{} is spent: {used} of {limit}. {reached} {until}.",

@@ -55,8 +55,8 @@ pub(super) fn text(notice: &Notice, tone: Tone) -> String {
             let (used, limit) = (STYLE.amount(*used), STYLE.amount(*limit));
             let named = label.as_ref().map(|label| format!(" {}", STYLE.quoted(label.as_str())));
             let refused = match tone {
-                Tone::Neutral => "werden Anfragen darunter abgelehnt",
-                Tone::Warm => "lehnen wir Anfragen darunter ab",
+                Tone::Neutral => "werden Anfragen abgelehnt, für die es gilt",
+                Tone::Warm => "lehnen wir Anfragen ab, für die es gilt",
             };
             let until = match resets_at {
                 Some(at) => format!("; zurückgesetzt wird es am {}", date(*at)),
