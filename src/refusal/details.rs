@@ -192,6 +192,12 @@ impl<'a> Disclosed<'a> {
         Self { refusal, details, level, now }
     }
 
+    /// How much may be read. For telling what nobody knows from what is not disclosed.
+    #[must_use]
+    pub const fn level(&self) -> Disclosure {
+        self.level
+    }
+
     /// The kind of refusal.
     #[must_use]
     pub fn kind(&self) -> RefusalKind {

@@ -1,0 +1,192 @@
+//! What a customer should hear before the balance is short, in English.
+
+use crate::messages::Tone;
+use crate::messages::written;
+use crate::notice::Notice;
+use crate::runway::Runway;
+
+use super::STYLE;
+
+pub(super) fn text(notice: &Notice, tone: Tone) -> String {
+    let warm = tone == Tone::Warm;
+    match notice {
+        Notice::LowBalance { threshold, available } => {
+            let (threshold, available) = (STYLE.amount(*threshold), STYLE.amount(*available));
+            let rest = runs_on(tone);
+            match tone {
+                Tone::Neutral => {
+                    format!("The balance is {available}, below the {threshold} set for this notice. {rest}")
+                }
+                Tone::Warm => {
+                    format!(
+                        "Your balance is {available}, below the {threshold} at which we let you know. {rest}"
+                    )
+                }
+            }
+        }
+        Notice::LowShare { percent, top_up, available } => {
+            let (top_up, available) = (STYLE.amount(*top_up), STYLE.amount(*available));
+            let whose = if warm { "Your" } else { "The" };
+            let latest = if warm { "your latest top-up" } else { "the latest top-up" };
+            format!(
+                "{whose} balance is {available}, less than {percent}% of {latest} of {top_up}. {}",
+                runs_on(tone)
+            )
+        }
+        Notice::LessThanLargestRequest { largest, available } => {
+            let (largest, available) = (STYLE.amount(*largest), STYLE.amount(*available));
+            let whose = if warm { "Your" } else { "The" };
+            let refused = match tone {
+                Tone::Neutral => "that one may be refused",
+                Tone::Warm => "we may have to refuse that one",
+            };
+            format!(
+                "{whose} balance is {available}, and the largest request that is expected needs {largest}. \
+                 Smaller ones run as before, but {refused}."
+            )
+        }
+        Notice::ShortRunway { days, runway, available } => {
+            let whose = if warm { "Your" } else { "The" };
+            let rate = if warm { "your current rate" } else { "the current rate" };
+            let set = match tone {
+                Tone::Neutral => format!("This notice is set for less than {}.", self::days((*days).into())),
+                Tone::Warm => format!("We let you know below {}.", self::days((*days).into())),
+            };
+            format!(
+                "{whose} balance of {} lasts {}{} at {rate}. {set}",
+                STYLE.amount(*available),
+                about(*runway),
+                between(*runway)
+            )
+        }
+        Notice::CapNearlyReached { label, percent, used, limit, resets_at } => {
+            let (used, limit) = (STYLE.amount(*used), STYLE.amount(*limit));
+            let named = label.as_ref().map(|label| format!(" {}", STYLE.quoted(label.as_str())));
+            let until = match resets_at {
+                Some(at) => format!("until it resets on {}", at.human()),
+                None => "whatever the balance".to_owned(),
+            };
+            let reached = match tone {
+                Tone::Neutral => "Once it is reached, requests under it are refused",
+                Tone::Warm => "Once it is reached, we refuse requests under it",
+            };
+            format!(
+                "At least {percent}% of the spending limit{} is spent: {used} of {limit}. {reached} {until}.",
+                named.unwrap_or_default()
+            )
+        }
+        Notice::CreditEndsSoon { label, remaining, ends_at } => {
+            let whose = if warm { "your" } else { "the" };
+            let named = label.as_ref().map(|label| format!(" {}", STYLE.quoted(label.as_str())));
+            format!(
+                "{} of {whose} credit{} ends on {} if it is not used before. The rest of {whose} balance stays.",
+                STYLE.amount(*remaining),
+                named.unwrap_or_default(),
+                written::ending(*ends_at).human()
+            )
+        }
+        Notice::HoldEndsSoon { ends_at } => {
+            let whose = if warm { "your" } else { "the" };
+            format!(
+                "What is set aside for a piece of running work goes back to {whose} balance on {}. \
+                 If the work takes longer, it may no longer be covered.",
+                written::ending(*ends_at).human()
+            )
+        }
+        Notice::ToppedUpAutomatically { amount, available } => {
+            let (amount, available) = (STYLE.amount(*amount), STYLE.amount(*available));
+            match tone {
+                Tone::Neutral => format!(
+                    "The balance was topped up automatically by {amount}, as agreed, and is {available}. \
+                     Nothing needs to be done."
+                ),
+                Tone::Warm => format!(
+                    "As agreed, we topped up your balance by {amount}, and it is {available}. \
+                     There is nothing you need to do."
+                ),
+            }
+        }
+        Notice::AutoTopUpFailed { retry_at: Some(at) } => match tone {
+            Tone::Neutral => format!(
+                "An automatic top-up did not go through at the payment provider, and nothing was paid. \
+                 The next attempt is on {}. Until then the balance can be topped up by hand.",
+                at.human()
+            ),
+            Tone::Warm => format!(
+                "We could not top up your balance automatically: the payment did not go through, and nothing was \
+                 paid. We will try again on {}. You can top up yourself at any time.",
+                at.human()
+            ),
+        },
+        Notice::AutoTopUpFailed { retry_at: None } => match tone {
+            Tone::Neutral => "Automatic top-ups did not go through at the payment provider, and nothing was paid. \
+                 They rest until the payment details are confirmed or changed.",
+            Tone::Warm => {
+                "We could not top up your balance automatically: the payments did not go through, and nothing was \
+                 paid. We will not try again until you have confirmed or changed your payment details."
+            }
+        }
+        .to_owned(),
+        Notice::AutoTopUpAtCeiling { ceiling, left, missing } => {
+            let (ceiling, left) = (STYLE.amount(*ceiling), STYLE.amount(*left));
+            let missing = STYLE.amount(*missing);
+            match tone {
+                Tone::Neutral => format!(
+                    "An automatic top-up would have to be at least {missing}, and {left} is left of the {ceiling} agreed \
+                     for a month. None was made, and nothing was paid."
+                ),
+                Tone::Warm => format!(
+                    "We did not top up your balance automatically: it would have to be at least {missing}, and {left} is \
+                     left of the {ceiling} you agreed to for a month. Nothing was paid. Would you like to top up \
+                     yourself?"
+                ),
+            }
+        }
+        Notice::CourtesyGiven { amount } => {
+            let amount = STYLE.amount(*amount);
+            match tone {
+                Tone::Neutral => format!(
+                    "The balance was not enough for this request. {amount} was added as a courtesy, at no cost, so that \
+                     work begun can be finished."
+                ),
+                Tone::Warm => format!(
+                    "Your balance was not enough in the middle of your work, so we added {amount} as a courtesy, at no \
+                     cost. You can finish what you began."
+                ),
+            }
+        }
+    }
+}
+
+const fn runs_on(tone: Tone) -> &'static str {
+    match tone {
+        Tone::Neutral => "Requests run as before as long as it covers them.",
+        Tone::Warm => "Your requests run as before as long as it covers them.",
+    }
+}
+
+pub(super) fn days(days: u64) -> String {
+    match days {
+        1 => "1 day".to_owned(),
+        days => format!("{} days", STYLE.number(&days.to_string())),
+    }
+}
+
+/// `about 7 days`, as it stands in a sentence.
+pub(super) fn about(runway: Runway) -> String {
+    match runway.about_days() {
+        0 => "less than a day".to_owned(),
+        about => format!("about {}", days(about.into())),
+    }
+}
+
+/// How sure that is, where it is not one number.
+fn between(runway: Runway) -> String {
+    let least = u64::from(runway.at_least_days());
+    match runway.at_most_days().map(u64::from) {
+        Some(most) if most == least => String::new(),
+        Some(most) => format!(" (between {} and {})", STYLE.number(&least.to_string()), days(most)),
+        None if least == 0 => String::new(),
+        None => format!(" ({} or more)", days(least)),
+    }
+}
