@@ -117,8 +117,9 @@ fn in_each(say: impl Fn(&dyn Messages) -> Option<String>) -> Vec<[String; 2]> {
     let mut rows: Vec<[String; 2]> = Vec::new();
     for (catalogue, messages) in catalogues() {
         let text = say(messages.as_ref()).unwrap_or_else(|| "(nothing)".to_owned());
-        if rows.iter().all(|[_, known]| *known != text) {
-            rows.push([catalogue.to_owned(), text]);
+        match rows.iter_mut().find(|[_, known]| *known == text) {
+            Some([label, _]) => label.push_str(&format!("; {catalogue}")),
+            None => rows.push([catalogue.to_owned(), text]),
         }
     }
     rows
@@ -200,8 +201,11 @@ fn choices(usd: Unit) -> Result<Vec<Choice>> {
         .free(Free::contact(link.clone()));
     // The same kind again, without its label, takes the place of the first.
     let without = with_plan.clone().purchase(Purchase::change_plan(None, link));
-    let mut all = with_plan.choices().to_vec();
-    all.extend(without.choices().iter().filter(|choice| !with_plan.choices().contains(choice)).cloned());
+    let mut all = Vec::new();
+    for (one, other) in with_plan.choices().iter().zip(without.choices()) {
+        all.push(one.clone());
+        all.extend((one != other).then(|| other.clone()));
+    }
     Ok(all)
 }
 
@@ -223,11 +227,11 @@ fn notices(usd: Unit) -> Result<Vec<Notice>> {
     let at: Timestamp = "2026-12-01T14:05:00.000000Z".parse()?;
     let available = amount("4.2")?;
     Ok(vec![
-        Notice::LowBalance { threshold: amount("5")?, available },
-        Notice::LowShare { percent: 20, top_up: amount("25")?, available },
-        Notice::LessThanLargestRequest { largest: amount("6")?, available },
-        Notice::ShortRunway { days: 7, runway: Runway::new(2, 3, Some(5)), available },
-        Notice::ShortRunway { days: 1, runway: Runway::new(0, 0, None), available },
+        Notice::LowBalance { threshold: amount("5")?, balance: available },
+        Notice::LowShare { percent: 20, top_up: amount("25")?, balance: available },
+        Notice::LessThanLargestRequest { largest: amount("6")?, balance: available },
+        Notice::ShortRunway { days: 7, runway: Runway::new(2, 3, Some(5)), balance: available },
+        Notice::ShortRunway { days: 1, runway: Runway::new(0, 0, None), balance: available },
         Notice::CapNearlyReached {
             label: label("Test key, daily")?,
             percent: 80,
@@ -245,11 +249,11 @@ fn notices(usd: Unit) -> Result<Vec<Notice>> {
         Notice::CreditEndsSoon { label: label("Spring campaign")?, remaining: amount("3")?, ends_at: at },
         Notice::CreditEndsSoon { label: None, remaining: amount("3")?, ends_at: at },
         Notice::HoldEndsSoon { ends_at: at },
-        Notice::ToppedUpAutomatically { amount: amount("20")?, available: amount("24.2")? },
+        Notice::ToppedUpAutomatically { amount: amount("20")?, balance: amount("24.2")? },
         Notice::AutoTopUpFailed { retry_at: Some(at) },
         Notice::AutoTopUpFailed { retry_at: None },
-        Notice::AutoTopUpAtCeiling { ceiling: amount("100")?, left: amount("3")?, missing: amount("5")? },
-        Notice::CourtesyGiven { amount: amount("0.3")? },
+        Notice::AutoTopUpAtCeiling { ceiling: amount("100")?, left: amount("10")?, missing: amount("20")? },
+        Notice::CourtesyGiven { amount: amount("0.5")? },
     ])
 }
 

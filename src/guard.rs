@@ -7,6 +7,7 @@ mod hold;
 mod in_memory;
 mod insights;
 mod job;
+mod notices;
 mod quote;
 mod refused;
 mod setup;
@@ -24,19 +25,20 @@ use crate::ledger::future::LedgerFuture;
 use crate::ledger::reply::Statement;
 use crate::ledger::request::{HoldRequest, PostKind, PostRequest, StatementRequest};
 use crate::ledger::{Ledger, LedgerExt};
-use crate::notice::{self, Notice};
 use crate::policy::{Enforcement, Policy};
 use crate::price::PriceBook;
 use crate::receipt::{Captured, Receipt};
 use crate::render::{Rendered, Renderer};
+use crate::told::Standing;
 use error::Error;
 pub use hold::Hold;
 pub use insights::{Insight, Insights};
 use job::Estimate;
 pub use job::Job;
+pub use notices::NoticeContext;
 pub use quote::Quote;
 pub use setup::{GuardBuilder, SetupError};
-use setup::{Observer, check_policy};
+use setup::{NoticeHook, Observer, check_policy};
 
 /// Guards work that costs money: holds its estimate before it runs, charges what it used.
 ///
@@ -74,6 +76,7 @@ pub(crate) struct Inner {
     pub(crate) policy: Policy,
     renderer: Arc<Renderer>,
     observer: Option<Observer>,
+    on_notice: Option<NoticeHook>,
 }
 
 impl Guard {
@@ -95,6 +98,7 @@ impl Guard {
                 policy,
                 renderer: Arc::clone(&self.inner.renderer),
                 observer: self.inner.observer.clone(),
+                on_notice: self.inner.on_notice.clone(),
             }),
         })
     }
@@ -157,9 +161,8 @@ impl Guard {
                 Err(error) => Err(inner.refused(Some(&job), Some(&estimate.tariff), error)),
             };
             match asked {
-                Ok((applied, given)) => {
-                    let mut notices = notice::crossed(&applied, &inner.policy.low_balance);
-                    notices.extend(given.map(|amount| Notice::CourtesyGiven { amount }));
+                Ok((applied, courtesy)) => {
+                    let notices = inner.notices(&account, &applied, courtesy, job.notice_context);
                     Ok(Hold::open(inner, account, job, estimate, applied, notices))
                 }
                 Err(error) => inner.observed_hold(account, job, Some(estimate), error),
@@ -187,7 +190,7 @@ impl Guard {
     /// As [`hold`](Self::hold), and [`Error::InvalidJob`] for a job with bounded quantities.
     pub fn charge(&self, account: &AccountId, job: &Job) -> LedgerFuture<Receipt, Error> {
         let inner = Arc::clone(&self.inner);
-        let account = account.clone();
+        let (account, context) = (account.clone(), job.notice_context);
         let nothing = inner.prices.unit().zero();
         let observed =
             |error, cost| LedgerFuture::ready(inner.observed(&account, error).map(|_| unbooked(cost)));
@@ -203,9 +206,8 @@ impl Guard {
         let other_prices = (!job.others.is_empty()).then(|| job.clone());
         let asked = self.inner.ask(&account, job, request, |ledger, request| ledger.post(request));
         asked.map(move |answer| match answer {
-            Ok((applied, given)) => {
-                let mut notices = notice::crossed(&applied, &inner.policy.low_balance);
-                notices.extend(given.map(|amount| Notice::CourtesyGiven { amount }));
+            Ok((applied, courtesy)) => {
+                let notices = inner.notices(&account, &applied, courtesy, context);
                 Ok(Receipt { settled: applied.map(|entry| settled(&entry)), booked: true, notices })
             }
             Err(error) => {
@@ -410,7 +412,14 @@ pub(crate) fn unbooked(cost: Amount) -> Receipt {
         status: HoldStatus::Voided,
         late: false,
     };
-    let nothing =
-        Applied { value: settled, unit: cost.unit(), before: 0, after: 0, seq: 0, novelty: Novelty::Fresh };
+    let nothing = Applied {
+        value: settled,
+        unit: cost.unit(),
+        before: 0,
+        after: 0,
+        seq: 0,
+        novelty: Novelty::Fresh,
+        standing: Standing::NOTHING,
+    };
     Receipt { settled: nothing, booked: false, notices: Vec::new() }
 }

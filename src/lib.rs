@@ -116,6 +116,7 @@ pub mod store;
 mod sync;
 pub mod testing;
 mod text;
+mod told;
 mod top_up;
 mod usage;
 
@@ -130,7 +131,7 @@ pub use error::{CapReached, LedgerError, LogFields, ShortReason, Shortfall};
 pub use forecast::BurnRate;
 pub use grant::{Draw, Grant, GrantKind, GrantTerms, Movement};
 pub use guard::error::Error;
-pub use guard::{Guard, GuardBuilder, Hold, Insight, Insights, Job, Quote, SetupError};
+pub use guard::{Guard, GuardBuilder, Hold, Insight, Insights, Job, NoticeContext, Quote, SetupError};
 pub use hold::{HoldState, HoldStatus, LateCapture, OverCapture};
 pub use id::{AccountId, IdError, IdempotencyKey, Label, Labels, ScopeId};
 pub use ledger::engine::observe::{Event, Observer};
@@ -149,7 +150,7 @@ pub use ledger::{Ledger, LedgerExt};
 pub use limits::Limits;
 pub use link::{Link, LinkError};
 pub use messages::{English, German, Messages, Place, Tone, Wording};
-pub use notice::Notice;
+pub use notice::{Notice, NoticeRules};
 pub use period::{Period, PeriodError};
 pub use policy::{Courtesy, Enforcement, OnDrop, Policy};
 pub use price::{LitellmImport, PriceBook, PriceError, Rate, Rounding, Tariff, UnknownPrice};
@@ -159,7 +160,9 @@ pub use refusal::{
     InsufficientBalance, Offer, OfferRules, Options, OptionsDraft, Purchase, Refusal, RefusalKind, TopUp,
     TopUpAmount, Work,
 };
-pub use render::{Recognized, RenderSettingError, Rendered, Renderer, Shape};
+pub use render::{
+    Answer, CustomShape, Recognized, RenderSettingError, Rendered, Renderer, Shape, SuccessHeaders,
+};
 pub use runway::Runway;
 pub use spending::{Bin, Spending, SpendingError, SpendingRow, Spent, TopUse, TopUses};
 pub use top_up::{

@@ -137,3 +137,133 @@ pub(crate) fn kind_said_by(text: &str) -> Option<RefusalKind> {
     let said = |kind: &&RefusalKind| english::says(text, **kind) || german::says(text, **kind);
     RefusalKind::ALL.iter().find(said).copied()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::amount::Unit;
+    use crate::clock::Timestamp;
+    use crate::error::Shortfall;
+    use crate::refusal::{Details, Disclosure, InsufficientBalance, Refusal, Work};
+    use crate::usage::Usage;
+    use std::time::Duration;
+
+    fn refusal(kind: RefusalKind) -> Refusal {
+        let usd = Unit::new("USD", 2).unwrap();
+        let short = |posted, held| {
+            let short = Shortfall::new(usd.minor(700), Timestamp::default()).with_posted(usd.minor(posted));
+            InsufficientBalance::new(short.and_then(|short| short.with_held(usd.minor(held))).unwrap())
+        };
+        match kind {
+            RefusalKind::InsufficientBalance => short(500, 0).into(),
+            RefusalKind::BalanceHeld => short(900, 400).into(),
+            RefusalKind::TopUpPending => short(500, 0).with_top_up_pending(Duration::from_secs(3)).into(),
+            RefusalKind::SpendCapReached => Refusal::SpendCapReached {
+                label: Some("Test key".parse().unwrap()),
+                resets_at: Some(Timestamp::default()),
+            },
+            RefusalKind::RequestTooLarge => Refusal::RequestTooLarge { maximum: usd.minor(250) },
+            RefusalKind::BudgetExceeded => Refusal::BudgetExceeded,
+            RefusalKind::Duplicate => Refusal::Duplicate,
+            RefusalKind::KeyConflict => Refusal::KeyConflict,
+            RefusalKind::Unavailable => Refusal::unavailable(),
+            RefusalKind::UnknownPrice => Refusal::UnknownPrice,
+            RefusalKind::WrongUnit => Refusal::WrongUnit,
+            RefusalKind::Misconfigured => Refusal::Misconfigured,
+            RefusalKind::HoldLost => Refusal::HoldLost,
+        }
+    }
+
+    /// Every built-in catalogue, in every wording and tone.
+    fn catalogues() -> Vec<Box<dyn Messages>> {
+        let credits = English::new().with_wording(Wording::Credits);
+        let mut all: Vec<Box<dyn Messages>> =
+            vec![Box::new(English::new()), Box::new(credits), Box::new(German::new())];
+        for tone in Tone::ALL {
+            all.push(Box::new(English::new().with_tone(*tone)));
+            all.push(Box::new(German::new().with_tone(*tone)));
+        }
+        all
+    }
+
+    #[test]
+    fn every_text_says_which_kind_it_is_about_and_no_other() {
+        let usd = Unit::new("USD", 2).unwrap();
+        let work = Work::new(Usage::new().with("rows", 3_u64), usd.minor(120));
+        for kind in RefusalKind::ALL {
+            let refusal = refusal(*kind);
+            assert_eq!(refusal.kind(), *kind);
+            for details in [Details::new(), Details::new().with_work(work.clone())] {
+                for level in [Disclosure::Nothing, Disclosure::Amounts] {
+                    let told = Disclosed::new(&refusal, &details, level, Timestamp::default());
+                    for messages in catalogues() {
+                        let mut texts: Vec<_> =
+                            Place::ALL.iter().map(|place| messages.message(&told, *place)).collect();
+                        texts.extend(messages.readable_message(&told));
+                        for text in texts {
+                            let said: Vec<_> = RefusalKind::ALL
+                                .iter()
+                                .filter(|kind| english::says(&text, **kind) || german::says(&text, **kind))
+                                .collect();
+                            assert_eq!(said, [kind], "{text}");
+                            assert_eq!(kind_said_by(&text), Some(*kind), "{text}");
+                            assert_eq!(kind_said_by(&format!("Indeed. {text}")), None, "{text}");
+                        }
+                    }
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn a_sentence_that_goes_on_differently_is_somebody_elses() {
+        let details = Details::new();
+        for kind in RefusalKind::ALL {
+            let refusal = refusal(*kind);
+            let told = Disclosed::new(&refusal, &details, Disclosure::Nothing, Timestamp::default());
+            for messages in catalogues() {
+                for place in Place::ALL {
+                    let text = messages.message(&told, *place);
+                    // Of two of them what follows the first sentence is a name, a time or an amount, which may be anything.
+                    let first = match kind {
+                        RefusalKind::RequestTooLarge | RefusalKind::SpendCapReached => {
+                            text.split_inclusive('.').next().unwrap()
+                        }
+                        _ => &text,
+                    };
+                    assert_eq!(kind_said_by(first), Some(*kind), "{first}");
+                    assert_eq!(kind_said_by(&format!("{first} Indeed.")), None, "{first}");
+                    assert_eq!(kind_said_by(first.trim_end_matches('.')), None, "{first}");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn what_a_catalogue_does_not_say_its_base_says() {
+        #[derive(Debug)]
+        struct Nothing;
+        impl Messages for Nothing {}
+        #[derive(Debug)]
+        struct OnGerman(German);
+        impl Messages for OnGerman {
+            fn base(&self) -> &dyn Messages {
+                &self.0
+            }
+        }
+        let warm = German::new().with_tone(Tone::Warm);
+        let notice = Notice::HoldEndsSoon { ends_at: Timestamp::default() };
+        let pairs: [(&dyn Messages, &dyn Messages); 2] =
+            [(&Nothing, &English::new()), (&OnGerman(warm), &warm)];
+        for (part, whole) in pairs {
+            let (refusal, details) = (refusal(RefusalKind::Duplicate), Details::new());
+            let told = Disclosed::new(&refusal, &details, Disclosure::Nothing, Timestamp::default());
+            assert_eq!(part.message(&told, Place::Searched), whole.message(&told, Place::Searched));
+            assert_eq!(part.readable_message(&told), whole.readable_message(&told));
+            assert_eq!(part.choice(&Choice::SmallerRequest), whole.choice(&Choice::SmallerRequest));
+            assert_eq!(part.basis(Basis::ThisRequest), whole.basis(Basis::ThisRequest));
+            assert_eq!(part.notice(&notice), whole.notice(&notice));
+            assert_eq!(part.language(), whole.language());
+        }
+    }
+}

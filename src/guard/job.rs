@@ -7,6 +7,7 @@ use crate::amount::{Amount, Unit};
 use crate::cap::Caps;
 use crate::content::{Content, Fields};
 use crate::guard::error::Error;
+use crate::guard::notices::NoticeContext;
 use crate::id::{IdempotencyKey, Label, Labels, plain};
 use crate::policy::OnDrop;
 use crate::price::{PriceBook, Tariff};
@@ -36,6 +37,7 @@ pub struct Job {
     caps: Caps,
     pub(crate) labels: Labels,
     pub(crate) on_drop: OnDrop,
+    pub(crate) notice_context: NoticeContext,
     /// Other prices for the same, with what people know them by.
     pub(crate) others: Vec<(Label, Cow<'static, str>)>,
     pub(crate) continues: bool,
@@ -99,6 +101,7 @@ impl Job {
             caps: Caps::NONE,
             labels: Labels::default(),
             on_drop: OnDrop::default(),
+            notice_context: NoticeContext::new(),
             others: Vec::new(),
             continues: false,
         }
@@ -206,6 +209,13 @@ impl Job {
     #[must_use]
     pub fn with_labels(mut self, labels: Labels) -> Self {
         self.labels = labels;
+        self
+    }
+
+    /// Sets what is known of the customer that decides which notices it gets.
+    #[must_use]
+    pub fn with_notice_context(mut self, context: NoticeContext) -> Self {
+        self.notice_context = context;
         self
     }
 

@@ -41,7 +41,7 @@ pub enum Wording {
 /// assert_eq!(
 ///     text,
 ///     "This request would cost more than the budget given with it, so it did not run and nothing was charged. \
-///      A budget is kept to, so that a request never costs more than was meant for it. A smaller request may fit. \
+///      A request stays within its budget, so that it never costs more than was meant for it. A smaller request may fit. \
 ///      Should the budget be larger, or the request smaller?"
 /// );
 /// ```

@@ -61,9 +61,24 @@ impl Style {
         let [open, close] = self.quotes;
         let mut out = String::with_capacity(name.len().saturating_add(8));
         out.push(open);
-        out.extend(tame(name).map(|c| if c == '"' || self.quotes.contains(&c) { '\'' } else { c }));
+        out.extend(self.tame(name));
         out.push(close);
         out
+    }
+
+    /// The characters of a name that may stand in a sentence, and not too many of them.
+    fn tame(self, name: &str) -> impl Iterator<Item = char> {
+        let hostile = |c: char| {
+            c.is_control()
+                || matches!(c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}')
+        };
+        let tamed = move |c| match c {
+            c if hostile(c) => char::REPLACEMENT_CHARACTER,
+            c if c == '"' || self.quotes.contains(&c) => '\'',
+            c => c,
+        };
+        let cut = name.chars().nth(LONGEST_NAME).map(|_| '…');
+        name.chars().take(LONGEST_NAME).map(tamed).chain(cut)
     }
 
     /// What was delivered: `rows: 258, seconds: 1.5`. Right for any number of anything, since the names are the host's
@@ -73,7 +88,7 @@ impl Style {
             .iter()
             .take(MOST_NAMES)
             .map(|(name, quantity)| {
-                format!("{}: {}", tame(name).collect::<String>(), self.quantity(quantity))
+                format!("{}: {}", self.tame(name).collect::<String>(), self.quantity(quantity))
             })
             .collect();
         if usage.iter().count() > MOST_NAMES {
@@ -81,17 +96,6 @@ impl Style {
         }
         listed.join(", ")
     }
-}
-
-/// The characters of a name that may stand in a line, and not too many of them.
-fn tame(name: &str) -> impl Iterator<Item = char> {
-    let cut = name.chars().nth(LONGEST_NAME).map(|_| '…');
-    let hostile = |c: char| {
-        c.is_control()
-            || matches!(c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}')
-    };
-    let shown = name.chars().take(LONGEST_NAME);
-    shown.map(move |c| if hostile(c) { char::REPLACEMENT_CHARACTER } else { c }).chain(cut)
 }
 
 /// Items of a list with commas, and a word such as "or" before the last.
@@ -177,11 +181,11 @@ mod tests {
         assert_eq!(ENGLISH.quoted(&"x".repeat(65)).chars().count(), 67);
         assert!(ENGLISH.quoted(&"x".repeat(65)).ends_with("x…\""));
         assert!(ENGLISH.quoted(&"x".repeat(64)).ends_with("x\""));
-        let usage = Usage::new().with("rows", 1_000_u64).with("a\nb", 1_u64);
-        assert_eq!(GERMAN.usage(&usage), "rows: 1.000, a\u{fffd}b: 1");
+        let usage = Usage::new().with("rows", 1_000_u64).with("a\n\"", 1_u64);
+        assert_eq!(GERMAN.usage(&usage), "rows: 1.000, a\u{fffd}': 1");
         let usage = usage.with("c", 2_u64);
-        assert_eq!(ENGLISH.usage(&usage), "rows: 1,000, a\u{fffd}b: 1, c: 2");
-        assert_eq!(ENGLISH.usage(&usage.with("d", 3_u64)), "rows: 1,000, a\u{fffd}b: 1, c: 2, …");
+        assert_eq!(ENGLISH.usage(&usage), "rows: 1,000, a\u{fffd}': 1, c: 2");
+        assert_eq!(ENGLISH.usage(&usage.with("d", 3_u64)), "rows: 1,000, a\u{fffd}': 1, c: 2, …");
     }
 
     #[test]

@@ -10,42 +10,42 @@ use super::STYLE;
 pub(super) fn text(notice: &Notice, tone: Tone) -> String {
     let warm = tone == Tone::Warm;
     match notice {
-        Notice::LowBalance { threshold, available } => {
-            let (threshold, available) = (STYLE.amount(*threshold), STYLE.amount(*available));
+        Notice::LowBalance { threshold, balance } => {
+            let (threshold, balance) = (STYLE.amount(*threshold), STYLE.amount(*balance));
             let rest = runs_on(tone);
             match tone {
                 Tone::Neutral => {
-                    format!("The balance is {available}, below the {threshold} set for this notice. {rest}")
+                    format!("The balance is {balance}, below the {threshold} set for this notice. {rest}")
                 }
                 Tone::Warm => {
                     format!(
-                        "Your balance is {available}, below the {threshold} at which we let you know. {rest}"
+                        "Your balance is {balance}, below the {threshold} at which we let you know. {rest}"
                     )
                 }
             }
         }
-        Notice::LowShare { percent, top_up, available } => {
-            let (top_up, available) = (STYLE.amount(*top_up), STYLE.amount(*available));
+        Notice::LowShare { percent, top_up, balance } => {
+            let (top_up, balance) = (STYLE.amount(*top_up), STYLE.amount(*balance));
             let whose = if warm { "Your" } else { "The" };
             let latest = if warm { "your latest top-up" } else { "the latest top-up" };
             format!(
-                "{whose} balance is {available}, less than {percent}% of {latest} of {top_up}. {}",
+                "{whose} balance is {balance}, less than {percent}% of {latest} of {top_up}. {}",
                 runs_on(tone)
             )
         }
-        Notice::LessThanLargestRequest { largest, available } => {
-            let (largest, available) = (STYLE.amount(*largest), STYLE.amount(*available));
+        Notice::LessThanLargestRequest { largest, balance } => {
+            let (largest, balance) = (STYLE.amount(*largest), STYLE.amount(*balance));
             let whose = if warm { "Your" } else { "The" };
             let refused = match tone {
                 Tone::Neutral => "that one may be refused",
                 Tone::Warm => "we may have to refuse that one",
             };
             format!(
-                "{whose} balance is {available}, and the largest request that is expected needs {largest}. \
+                "{whose} balance is {balance}, and the largest request that is expected needs {largest}. \
                  Smaller ones run as before, but {refused}."
             )
         }
-        Notice::ShortRunway { days, runway, available } => {
+        Notice::ShortRunway { days, runway, balance } => {
             let whose = if warm { "Your" } else { "The" };
             let rate = if warm { "your current rate" } else { "the current rate" };
             let set = match tone {
@@ -54,7 +54,7 @@ pub(super) fn text(notice: &Notice, tone: Tone) -> String {
             };
             format!(
                 "{whose} balance of {} lasts {}{} at {rate}. {set}",
-                STYLE.amount(*available),
+                STYLE.amount(*balance),
                 about(*runway),
                 between(*runway)
             )
@@ -93,66 +93,51 @@ pub(super) fn text(notice: &Notice, tone: Tone) -> String {
                 written::ending(*ends_at).human()
             )
         }
-        Notice::ToppedUpAutomatically { amount, available } => {
-            let (amount, available) = (STYLE.amount(*amount), STYLE.amount(*available));
+        Notice::ToppedUpAutomatically { amount, balance } => {
+            let (amount, balance) = (STYLE.amount(*amount), STYLE.amount(*balance));
             match tone {
                 Tone::Neutral => format!(
-                    "The balance was topped up automatically by {amount}, as agreed, and is {available}. \
+                    "The balance was topped up automatically by {amount}, as agreed, and stands at {balance}. \
                      Nothing needs to be done."
                 ),
                 Tone::Warm => format!(
-                    "As agreed, we topped up your balance by {amount}, and it is {available}. \
+                    "As agreed, we topped up your balance by {amount}, and it stands at {balance}. \
                      There is nothing you need to do."
                 ),
             }
         }
-        Notice::AutoTopUpFailed { retry_at: Some(at) } => match tone {
-            Tone::Neutral => format!(
-                "An automatic top-up did not go through at the payment provider, and nothing was paid. \
-                 The next attempt is on {}. Until then the balance can be topped up by hand.",
-                at.human()
-            ),
-            Tone::Warm => format!(
-                "We could not top up your balance automatically: the payment did not go through, and nothing was \
-                 paid. We will try again on {}. You can top up yourself at any time.",
-                at.human()
-            ),
-        },
-        Notice::AutoTopUpFailed { retry_at: None } => match tone {
-            Tone::Neutral => "Automatic top-ups did not go through at the payment provider, and nothing was paid. \
-                 They rest until the payment details are confirmed or changed.",
-            Tone::Warm => {
-                "We could not top up your balance automatically: the payments did not go through, and nothing was \
-                 paid. We will not try again until you have confirmed or changed your payment details."
+        Notice::AutoTopUpFailed { retry_at } => {
+            let failed = match tone {
+                Tone::Neutral => "An automatic top-up did not go through, and nothing was paid.",
+                Tone::Warm => "We could not top up your balance automatically, and you paid nothing.",
+            };
+            match retry_at {
+                Some(at) => format!("{failed} It is tried again on {}.", at.human()),
+                None => format!("{failed} It is not tried again before the means of payment was looked at."),
             }
         }
-        .to_owned(),
         Notice::AutoTopUpAtCeiling { ceiling, left, missing } => {
-            let (ceiling, left) = (STYLE.amount(*ceiling), STYLE.amount(*left));
-            let missing = STYLE.amount(*missing);
-            match tone {
-                Tone::Neutral => format!(
-                    "An automatic top-up would have to be at least {missing}, and {left} is left of the {ceiling} agreed \
-                     for a month. None was made, and nothing was paid."
-                ),
-                Tone::Warm => format!(
-                    "We did not top up your balance automatically: it would have to be at least {missing}, and {left} is \
-                     left of the {ceiling} you agreed to for a month. Nothing was paid. Would you like to top up \
-                     yourself?"
-                ),
-            }
+            let (ceiling, left, missing) =
+                (STYLE.amount(*ceiling), STYLE.amount(*left), STYLE.amount(*missing));
+            let whose = if warm { "your" } else { "the" };
+            format!(
+                "An automatic top-up of {missing} would go beyond {whose} agreed limit of {ceiling} a month, of which {left} \
+                 is left. None was made, and nothing was paid."
+            )
         }
         Notice::CourtesyGiven { amount } => {
             let amount = STYLE.amount(*amount);
             match tone {
-                Tone::Neutral => format!(
-                    "The balance was not enough for this request. {amount} was added as a courtesy, at no cost, so that \
-                     work begun can be finished."
-                ),
-                Tone::Warm => format!(
-                    "Your balance was not enough in the middle of your work, so we added {amount} as a courtesy, at no \
-                     cost. You can finish what you began."
-                ),
+                Tone::Neutral => {
+                    format!(
+                        "A courtesy of {amount} was added, so that work begun can be finished. It costs nothing."
+                    )
+                }
+                Tone::Warm => {
+                    format!(
+                        "We added {amount} on the house, so that your work can be finished. It costs you nothing."
+                    )
+                }
             }
         }
     }

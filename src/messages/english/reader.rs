@@ -21,7 +21,7 @@ pub(super) fn text(told: &Disclosed<'_>, tone: Tone) -> String {
 /// Whether this is how a text for a reader about that kind begins.
 pub(super) fn begins(text: &str, kind: RefusalKind) -> bool {
     let rest = |tone| text.strip_prefix(opening(kind, tone));
-    Tone::ALL.iter().filter_map(|tone| rest(*tone)).any(|rest| rest.starts_with([',', ':']))
+    Tone::ALL.iter().filter_map(|tone| rest(*tone)).any(|rest| rest.starts_with([',', ':', ';']))
 }
 
 /// What happened. No two kinds have the same.
@@ -109,7 +109,7 @@ fn outcome(told: &Disclosed<'_>, tone: Tone) -> String {
             ", so we did not run this one and nothing was charged for it"
         }
         // The outcome may be unknown, so it is not said that nothing ran.
-        (RefusalKind::Unavailable, _) => ": sent again with the same key, it is charged once at most",
+        (RefusalKind::Unavailable, _) => "; sent again with the same key, it is charged once at most",
         (_, Tone::Neutral) => ", so it did not run and nothing was charged",
         (_, Tone::Warm) => ", so we did not run it and nothing was charged",
     }
@@ -147,7 +147,7 @@ fn why(told: &Disclosed<'_>, tone: Tone) -> String {
             "Balances are paid for in advance, so that nobody ends up owing money unexpectedly."
         }
         (Kind::InsufficientBalance, Tone::Warm) => {
-            "Your balance is paid for in advance, so that no request leaves you with a bill you did not expect."
+            "Credit here is paid for in advance, so that no request leaves you with an unexpected bill."
         }
         (Kind::BalanceHeld, Tone::Neutral) => {
             "Running work sets aside the most it may cost, so that no money is spent twice, and gives back what it does not use."
@@ -156,10 +156,10 @@ fn why(told: &Disclosed<'_>, tone: Tone) -> String {
             "Running work sets aside the most it may cost, so that your money is never spent twice, and what it does not use comes back to you."
         }
         (Kind::TopUpPending, Tone::Neutral) => {
-            "Work is charged to what has arrived, so that nobody ends up owing money unexpectedly."
+            "A top-up can be spent once it has arrived, so that nobody ends up owing money unexpectedly."
         }
         (Kind::TopUpPending, Tone::Warm) => {
-            "We charge work to what has arrived, so that you never owe money unexpectedly, and there is nothing else you need to do."
+            "A top-up can be spent once it has arrived, so that you never owe money unexpectedly; there is nothing else you need to do."
         }
         (Kind::SpendCapReached, tone) => {
             let limit = match told.cap_label() {
@@ -180,10 +180,10 @@ fn why(told: &Disclosed<'_>, tone: Tone) -> String {
             "We have that limit so that a single request cannot use up your balance unnoticed."
         }
         (Kind::BudgetExceeded, Tone::Neutral) => {
-            "A budget is kept to, so that a request never costs more than was meant for it."
+            "A request stays within its budget, so that it never costs more than was meant for it."
         }
         (Kind::BudgetExceeded, Tone::Warm) => {
-            "We keep to budgets, so that a request never costs you more than you meant it to."
+            "We keep requests within their budgets, so that none costs you more than you meant it to."
         }
         (Kind::Duplicate, Tone::Neutral) => {
             "Requests are told apart by their keys, so that a repeat is never charged twice."
@@ -222,10 +222,10 @@ fn why(told: &Disclosed<'_>, tone: Tone) -> String {
             "We start no work that we cannot account for, so that you are never charged wrongly; this is for us to put right."
         }
         (Kind::HoldLost, Tone::Neutral) => {
-            "Work is charged to what was set aside for it, so that no charge comes unexpectedly; this is for the service to put right."
+            "Work is charged from the amount set aside for it, so that no charge comes unexpectedly; this is for the service to put right."
         }
         (Kind::HoldLost, Tone::Warm) => {
-            "We charge work to what was set aside for it, so that no charge surprises you; this is for us to put right."
+            "We charge work from the amount set aside for it, so that no charge surprises you; this is for us to put right."
         }
     }
     .to_owned()
@@ -298,12 +298,12 @@ const fn question(kind: RefusalKind, tone: Tone) -> &'static str {
         (Kind::Unavailable, Tone::Neutral) => "Can it be sent again in a moment?",
         (Kind::Unavailable, Tone::Warm) => "Would you like to try again in a moment?",
         (Kind::UnknownPrice | Kind::WrongUnit | Kind::Misconfigured, Tone::Neutral) => {
-            "Would it help to report this?"
+            "Would you like to report this?"
         }
         (Kind::UnknownPrice | Kind::WrongUnit | Kind::Misconfigured, Tone::Warm) => {
             "Would you like to let us know about it?"
         }
-        (Kind::HoldLost, Tone::Neutral) => "Does the usage show what was expected?",
+        (Kind::HoldLost, Tone::Neutral) => "Does your usage show what you expected?",
         (Kind::HoldLost, Tone::Warm) => "Does your usage look right to you?",
     }
 }

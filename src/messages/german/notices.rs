@@ -11,34 +11,34 @@ pub(super) fn text(notice: &Notice, tone: Tone) -> String {
     let warm = tone == Tone::Warm;
     let the_balance = if warm { "Ihr Guthaben" } else { "Das Guthaben" };
     match notice {
-        Notice::LowBalance { threshold, available } => {
-            let (threshold, available) = (STYLE.amount(*threshold), STYLE.amount(*available));
+        Notice::LowBalance { threshold, balance } => {
+            let (threshold, balance) = (STYLE.amount(*threshold), STYLE.amount(*balance));
             let mark = match tone {
                 Tone::Neutral => format!("unter der Marke von {threshold} für diesen Hinweis"),
                 Tone::Warm => format!("unter der Marke von {threshold}, ab der wir Ihnen Bescheid geben"),
             };
-            format!("{the_balance} liegt bei {available} und damit {mark}. {}", runs_on(tone))
+            format!("{the_balance} liegt bei {balance} und damit {mark}. {}", runs_on(tone))
         }
-        Notice::LowShare { percent, top_up, available } => {
-            let (top_up, available) = (STYLE.amount(*top_up), STYLE.amount(*available));
+        Notice::LowShare { percent, top_up, balance } => {
+            let (top_up, balance) = (STYLE.amount(*top_up), STYLE.amount(*balance));
             let latest = if warm { "Ihrer letzten Aufladung" } else { "der letzten Aufladung" };
             format!(
-                "{the_balance} liegt bei {available} und damit unter {percent} % {latest} von {top_up}. {}",
+                "{the_balance} liegt bei {balance} und damit unter {percent} % {latest} von {top_up}. {}",
                 runs_on(tone)
             )
         }
-        Notice::LessThanLargestRequest { largest, available } => {
-            let (largest, available) = (STYLE.amount(*largest), STYLE.amount(*available));
+        Notice::LessThanLargestRequest { largest, balance } => {
+            let (largest, balance) = (STYLE.amount(*largest), STYLE.amount(*balance));
             let refused = match tone {
                 Tone::Neutral => "diese wird dann möglicherweise abgelehnt",
                 Tone::Warm => "diese müssen wir dann möglicherweise ablehnen",
             };
             format!(
-                "{the_balance} liegt bei {available}, der Bedarf der größten zu erwartenden Anfrage bei {largest}. \
+                "{the_balance} liegt bei {balance}, der Bedarf der größten zu erwartenden Anfrage bei {largest}. \
                  Kleinere Anfragen laufen wie bisher, {refused}."
             )
         }
-        Notice::ShortRunway { days, runway, available } => {
+        Notice::ShortRunway { days, runway, balance } => {
             let days = self::days((*days).into());
             let set = match tone {
                 Tone::Neutral => format!("Dieser Hinweis erscheint bei weniger als {days}."),
@@ -46,7 +46,7 @@ pub(super) fn text(notice: &Notice, tone: Tone) -> String {
             };
             format!(
                 "{the_balance} von {} reicht beim derzeitigen Verbrauch {}{}. {set}",
-                STYLE.amount(*available),
+                STYLE.amount(*balance),
                 about(*runway),
                 between(*runway)
             )
@@ -89,68 +89,52 @@ pub(super) fn text(notice: &Notice, tone: Tone) -> String {
                 date(written::ending(*ends_at))
             )
         }
-        Notice::ToppedUpAutomatically { amount, available } => {
-            let (amount, available) = (STYLE.amount(*amount), STYLE.amount(*available));
+        Notice::ToppedUpAutomatically { amount, balance } => {
+            let (amount, balance) = (STYLE.amount(*amount), STYLE.amount(*balance));
             match tone {
                 Tone::Neutral => format!(
-                    "Das Guthaben wurde wie vereinbart automatisch um {amount} aufgeladen und liegt bei {available}. \
+                    "Das Guthaben wurde wie vereinbart automatisch um {amount} aufgeladen und liegt bei {balance}. \
                      Es ist nichts weiter zu tun."
                 ),
                 Tone::Warm => format!(
-                    "Wie vereinbart haben wir Ihr Guthaben um {amount} aufgeladen, es liegt bei {available}. \
+                    "Wie vereinbart haben wir Ihr Guthaben um {amount} aufgeladen, es liegt bei {balance}. \
                      Sie müssen nichts weiter tun."
                 ),
             }
         }
-        Notice::AutoTopUpFailed { retry_at: Some(at) } => {
-            let at = date(*at);
-            match tone {
-                Tone::Neutral => format!(
-                    "Eine automatische Aufladung kam beim Zahlungsdienst nicht zustande, es wurde nichts bezahlt. \
-                     Der nächste Versuch ist am {at}. Bis dahin lässt sich das Guthaben von Hand aufladen."
-                ),
-                Tone::Warm => format!(
-                    "Wir konnten Ihr Guthaben nicht automatisch aufladen: Die Zahlung kam nicht zustande, es wurde \
-                     nichts bezahlt. Wir versuchen es wieder am {at}. Sie können jederzeit selbst aufladen."
-                ),
+        Notice::AutoTopUpFailed { retry_at } => {
+            let failed = match tone {
+                Tone::Neutral => "Eine automatische Aufladung ist nicht gelungen, bezahlt wurde nichts.",
+                Tone::Warm => {
+                    "Wir konnten Ihr Guthaben nicht automatisch aufladen, bezahlt haben Sie nichts."
+                }
+            };
+            match retry_at {
+                Some(at) => format!("{failed} Der nächste Versuch ist am {}.", date(*at)),
+                None => {
+                    format!("{failed} Es gibt keinen weiteren Versuch, bevor das Zahlungsmittel geprüft ist.")
+                }
             }
         }
-        Notice::AutoTopUpFailed { retry_at: None } => match tone {
-            Tone::Neutral => {
-                "Automatische Aufladungen kamen beim Zahlungsdienst nicht zustande, es wurde nichts bezahlt. \
-                 Sie ruhen, bis die Zahlungsdaten bestätigt oder geändert sind."
-            }
-            Tone::Warm => {
-                "Wir konnten Ihr Guthaben nicht automatisch aufladen: Die Zahlungen kamen nicht zustande, es wurde \
-                 nichts bezahlt. Wir versuchen es erst wieder, wenn Sie Ihre Zahlungsdaten bestätigt oder geändert haben."
-            }
-        }
-        .to_owned(),
         Notice::AutoTopUpAtCeiling { ceiling, left, missing } => {
-            let (ceiling, left) = (STYLE.amount(*ceiling), STYLE.amount(*left));
-            let missing = STYLE.amount(*missing);
-            match tone {
-                Tone::Neutral => format!(
-                    "Für eine automatische Aufladung wären mindestens {missing} nötig, von den vereinbarten {ceiling} im \
-                     Monat sind noch {left} übrig. Es wurde nichts aufgeladen und nichts bezahlt."
-                ),
-                Tone::Warm => format!(
-                    "Wir haben Ihr Guthaben nicht automatisch aufgeladen: Nötig wären mindestens {missing}, von den mit \
-                     Ihnen vereinbarten {ceiling} im Monat sind noch {left} übrig. Es wurde nichts bezahlt. \
-                     Möchten Sie selbst aufladen?"
-                ),
-            }
+            let (ceiling, left, missing) =
+                (STYLE.amount(*ceiling), STYLE.amount(*left), STYLE.amount(*missing));
+            let limit = if warm { "Ihre vereinbarte Grenze" } else { "die vereinbarte Grenze" };
+            format!(
+                "Eine automatische Aufladung um {missing} ginge über {limit} von {ceiling} im Monat hinaus, von der \
+                 {left} übrig sind. Es wurde nicht aufgeladen und nichts bezahlt."
+            )
         }
         Notice::CourtesyGiven { amount } => {
             let amount = STYLE.amount(*amount);
             match tone {
                 Tone::Neutral => format!(
-                    "Das Guthaben reichte für diese Anfrage nicht. Aus Kulanz wurden {amount} gutgeschrieben, ohne Kosten, \
-                     damit sich Begonnenes abschließen lässt."
+                    "Es wurden {amount} aus Kulanz gutgeschrieben, damit begonnene Arbeit fertig werden kann. \
+                     Das kostet nichts."
                 ),
                 Tone::Warm => format!(
-                    "Ihr Guthaben reichte mitten in der Arbeit nicht mehr. Aus Kulanz haben wir Ihnen {amount} \
-                     gutgeschrieben, ohne Kosten, damit Sie Begonnenes abschließen können."
+                    "Wir haben Ihnen {amount} aus Kulanz gutgeschrieben, damit Ihre begonnene Arbeit fertig werden \
+                     kann. Das kostet Sie nichts."
                 ),
             }
         }

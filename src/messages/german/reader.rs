@@ -170,19 +170,19 @@ fn why(told: &Disclosed<'_>, tone: Tone) -> String {
             "Guthaben wird im Voraus bezahlt, damit niemand unerwartet Geld schuldet."
         }
         (Kind::InsufficientBalance, Tone::Warm) => {
-            "Ihr Guthaben ist im Voraus bezahlt, damit Sie nach keiner Anfrage eine unerwartete Rechnung bekommen."
+            "Guthaben wird bei uns im Voraus bezahlt, damit Sie nach keiner Anfrage eine unerwartete Rechnung bekommen."
         }
         (Kind::BalanceHeld, Tone::Neutral) => {
-            "Für laufende Vorgänge wird vorgemerkt, was sie höchstens kosten können, damit kein Geld doppelt ausgegeben wird; was sie nicht brauchen, wird wieder frei."
+            "Vorgemerkt wird, was ein Vorgang höchstens kosten kann, damit kein Geld doppelt ausgegeben wird; der Rest wird wieder frei."
         }
         (Kind::BalanceHeld, Tone::Warm) => {
-            "Für laufende Vorgänge merken wir vor, was sie höchstens kosten können, damit Ihr Geld nie doppelt ausgegeben wird; was sie nicht brauchen, steht Ihnen wieder zur Verfügung."
+            "Wir merken vor, was ein Vorgang höchstens kosten kann, damit Ihr Geld nie doppelt ausgegeben wird; was übrig bleibt, steht Ihnen wieder zur Verfügung."
         }
         (Kind::TopUpPending, Tone::Neutral) => {
-            "Abgerechnet wird gegen das, was eingegangen ist, damit niemand unerwartet Geld schuldet."
+            "Eine Aufladung lässt sich nach ihrem Eingang ausgeben, damit niemand unerwartet Geld schuldet."
         }
         (Kind::TopUpPending, Tone::Warm) => {
-            "Wir rechnen gegen das ab, was eingegangen ist, damit Sie nie unerwartet Geld schulden; Sie müssen nichts weiter tun."
+            "Eine Aufladung lässt sich nach ihrem Eingang ausgeben, damit Sie nie unerwartet Geld schulden; Sie müssen nichts weiter tun."
         }
         (Kind::SpendCapReached, tone) => {
             let limit = match told.cap_label() {
@@ -194,7 +194,7 @@ fn why(told: &Disclosed<'_>, tone: Tone) -> String {
                     "{limit} wurde festgelegt, damit die Ausgaben im geplanten Rahmen bleiben, unabhängig vom Guthaben."
                 ),
                 Tone::Warm => format!(
-                    "{limit} wurde festgelegt, damit die Ausgaben so bleiben wie geplant, egal wie hoch Ihr Guthaben ist."
+                    "{limit} wurde festgelegt, damit die Ausgaben so bleiben wie geplant, ganz gleich, wie hoch Ihr Guthaben ist."
                 ),
             };
         }
@@ -247,10 +247,10 @@ fn why(told: &Disclosed<'_>, tone: Tone) -> String {
             "Was wir nicht abrechnen können, beginnen wir nicht, damit Ihnen nichts falsch berechnet wird; das zu beheben ist unsere Sache."
         }
         (Kind::HoldLost, Tone::Neutral) => {
-            "Abgerechnet wird gegen das, was vorgemerkt wurde, damit keine Abrechnung unerwartet kommt; das zu beheben ist Sache des Dienstes."
+            "Abgerechnet wird aus dem dafür vorgemerkten Betrag, damit keine Abrechnung unerwartet kommt; das zu beheben ist Sache des Dienstes."
         }
         (Kind::HoldLost, Tone::Warm) => {
-            "Wir rechnen gegen das ab, was vorgemerkt wurde, damit keine Abrechnung Sie überrascht; das zu beheben ist unsere Sache."
+            "Wir rechnen aus dem dafür vorgemerkten Betrag ab, damit keine Abrechnung Sie überrascht; das zu beheben ist unsere Sache."
         }
     }
     .to_owned()
