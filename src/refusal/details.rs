@@ -1,6 +1,7 @@
 //! What there is to say about a refusal beyond its reason, and who may read how much of it: [`Details`], [`Disclosure`] and
 //! [`Disclosed`].
 
+use std::fmt;
 use std::time::Duration;
 
 use crate::amount::Amount;
@@ -179,7 +180,7 @@ impl Details {
 /// A refusal as far as a client may read it: all that texts and shapes are made from, so that neither can tell more.
 ///
 /// What is not disclosed is `None` or empty here, as is what nobody knows.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy)]
 pub struct Disclosed<'a> {
     refusal: &'a Refusal,
     details: &'a Details,
@@ -187,11 +188,25 @@ pub struct Disclosed<'a> {
     now: Timestamp,
 }
 
+/// Not what is in it: a text or a shape could show that.
+impl fmt::Debug for Disclosed<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut shown = f.debug_struct("Disclosed");
+        shown.field("kind", &self.kind()).field("level", &self.level).finish_non_exhaustive()
+    }
+}
+
 impl<'a> Disclosed<'a> {
     /// What of this may be read at that level, and at that time: offers that are over are not there.
     #[must_use]
     pub const fn new(refusal: &'a Refusal, details: &'a Details, level: Disclosure, now: Timestamp) -> Self {
         Self { refusal, details, level, now }
+    }
+
+    /// How much may be read. For telling what nobody knows from what is not disclosed.
+    #[must_use]
+    pub const fn level(&self) -> Disclosure {
+        self.level
     }
 
     /// Whether nothing was asked for but the reason: no details, and nothing about the account.

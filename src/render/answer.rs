@@ -1,6 +1,7 @@
 //! What a shape is made from: [`Answer`].
 
 use std::borrow::Cow;
+use std::fmt;
 
 use serde_json::value::RawValue;
 
@@ -13,7 +14,6 @@ use crate::refusal::{Basis, Choice, Disclosed, RefusalKind};
 ///
 /// The built-in shapes are made from nothing else, so a [custom one](Shape::custom) can be all that they are, and neither
 /// can tell more than the [disclosure](crate::Disclosure) allows.
-#[derive(Debug)]
 pub struct Answer<'a> {
     renderer: &'a Renderer,
     told: Disclosed<'a>,
@@ -151,5 +151,12 @@ impl<'a> Answer<'a> {
 
     pub(super) fn raw_data(&self) -> Option<&RawValue> {
         self.renderer.data.as_deref()
+    }
+}
+
+impl fmt::Debug for Answer<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut shown = f.debug_struct("Answer");
+        shown.field("told", &self.told).field("status", &self.status).finish_non_exhaustive()
     }
 }
