@@ -227,11 +227,11 @@ fn notices(usd: Unit) -> Result<Vec<Notice>> {
     let at: Timestamp = "2026-12-01T14:05:00.000000Z".parse()?;
     let available = amount("4.2")?;
     Ok(vec![
-        Notice::LowBalance { threshold: amount("5")?, available },
-        Notice::LowShare { percent: 20, top_up: amount("25")?, available },
-        Notice::LessThanLargestRequest { largest: amount("6")?, available },
-        Notice::ShortRunway { days: 7, runway: Runway::new(2, 3, Some(5)), available },
-        Notice::ShortRunway { days: 1, runway: Runway::new(0, 0, None), available },
+        Notice::LowBalance { threshold: amount("5")?, balance: available },
+        Notice::LowShare { percent: 20, top_up: amount("25")?, balance: available },
+        Notice::LessThanLargestRequest { largest: amount("6")?, balance: available },
+        Notice::ShortRunway { days: 7, runway: Runway::new(2, 3, Some(5)), balance: available },
+        Notice::ShortRunway { days: 1, runway: Runway::new(0, 0, None), balance: available },
         Notice::CapNearlyReached {
             label: label("Test key, daily")?,
             percent: 80,
@@ -249,7 +249,11 @@ fn notices(usd: Unit) -> Result<Vec<Notice>> {
         Notice::CreditEndsSoon { label: label("Spring campaign")?, remaining: amount("3")?, ends_at: at },
         Notice::CreditEndsSoon { label: None, remaining: amount("3")?, ends_at: at },
         Notice::HoldEndsSoon { ends_at: at },
-        Notice::ToppedUpAutomatically { amount: amount("20")?, available: amount("24.2")? },
+        Notice::ToppedUpAutomatically { amount: amount("20")?, balance: amount("24.2")? },
+        Notice::AutoTopUpFailed { retry_at: Some(at) },
+        Notice::AutoTopUpFailed { retry_at: None },
+        Notice::AutoTopUpAtCeiling { ceiling: amount("100")?, left: amount("10")?, missing: amount("20")? },
+        Notice::CourtesyGiven { amount: amount("0.5")? },
     ])
 }
 

@@ -92,6 +92,7 @@ mod entry;
 mod error;
 pub mod export;
 mod few;
+mod forecast;
 mod grant;
 mod guard;
 mod hold;
@@ -115,6 +116,8 @@ pub mod store;
 mod sync;
 pub mod testing;
 mod text;
+mod told;
+mod top_up;
 mod usage;
 
 pub use account::{Applied, Balance, Novelty};
@@ -125,9 +128,10 @@ pub use clock::{Clock, ManualClock, SystemClock, Timestamp, TimestampError};
 pub use content::Content;
 pub use entry::{ChargeRef, Entry, EntryKind, Operation};
 pub use error::{CapReached, LedgerError, LogFields, ShortReason, Shortfall};
+pub use forecast::BurnRate;
 pub use grant::{Draw, Grant, GrantKind, GrantTerms, Movement};
 pub use guard::error::Error;
-pub use guard::{Guard, GuardBuilder, Hold, Job, Quote, SetupError};
+pub use guard::{Guard, GuardBuilder, Hold, Insight, Insights, Job, NoticeContext, Quote, SetupError};
 pub use hold::{HoldState, HoldStatus, LateCapture, OverCapture};
 pub use id::{AccountId, IdError, IdempotencyKey, Label, Labels, ScopeId};
 pub use ledger::engine::observe::{Event, Observer};
@@ -146,19 +150,25 @@ pub use ledger::{Ledger, LedgerExt};
 pub use limits::Limits;
 pub use link::{Link, LinkError};
 pub use messages::{English, German, Messages, Place, Tone, Wording};
-pub use notice::Notice;
+pub use notice::{Notice, NoticeRules};
 pub use period::{Period, PeriodError};
-pub use policy::{Enforcement, OnDrop, Policy};
+pub use policy::{Courtesy, Enforcement, OnDrop, Policy};
 pub use price::{LitellmImport, PriceBook, PriceError, Rate, Rounding, Tariff, UnknownPrice};
 pub use receipt::{Captured, Receipt};
 pub use refusal::{
     Alternative, Basis, Choice, Claim, Details, Disclosed, Disclosure, Fit, Free, Included,
-    InsufficientBalance, Offer, Options, OptionsDraft, Purchase, Refusal, RefusalKind, TopUp, TopUpAmount,
-    Work,
+    InsufficientBalance, Offer, OfferRules, Options, OptionsDraft, Purchase, Refusal, RefusalKind, TopUp,
+    TopUpAmount, Work,
 };
-pub use render::{Recognized, RenderSettingError, Rendered, Renderer, Shape};
+pub use render::{
+    Answer, CustomShape, Recognized, RenderSettingError, Rendered, Renderer, Shape, SuccessHeaders,
+};
 pub use runway::Runway;
 pub use spending::{Bin, Spending, SpendingError, SpendingRow, Spent, TopUse, TopUses};
+pub use top_up::{
+    AutoCharge, AutoTopUp, AutoTopUpState, Consent, NoTopUp, PaymentSteps, TopUpDecision, TopUpError,
+    TopUpPresets,
+};
 pub use usage::{Quantity, QuantityName, Usage, UsageError};
 
 /// The README's examples compile, and the first one runs.

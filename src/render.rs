@@ -1,98 +1,48 @@
 //! How a [`Refusal`] goes over the wire: [`Renderer`] writes it, [`Recognized`] reads it back.
 
+mod answer;
+mod anthropic;
 mod codes;
-mod error_shapes;
+mod details;
+mod error_object;
+mod error_string;
+mod event;
 mod flat;
+mod google;
+mod headers;
+mod negotiate;
+mod open_ai;
+mod open_router;
 mod parse;
+mod problem;
+mod rendered;
+mod setting_error;
+mod shape;
+mod success;
+mod text;
 
-pub use parse::Recognized;
-
-use std::borrow::Cow;
-use std::fmt;
-use std::str::FromStr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use http::{HeaderName, HeaderValue, Response, StatusCode};
 use serde::Serialize;
 use serde_json::value::RawValue;
 
 use crate::clock::{Clock, SystemClock};
-use crate::messages::{English, Messages, Place};
+use crate::link::Link;
+use crate::messages::{English, Messages};
 use crate::refusal::{Details, Disclosed, Disclosure, Refusal, RefusalKind};
 use crate::text::quoted;
 
-use error_shapes::OpenAiError;
+pub use answer::Answer;
+use headers::Hook;
+pub use parse::Recognized;
+pub use rendered::Rendered;
+pub use setting_error::RenderSettingError;
+pub use shape::{CustomShape, Shape};
+pub use success::SuccessHeaders;
 
 /// The longest `Retry-After`, in seconds. More than an hour is not a retry any more.
 const MAX_RETRY_AFTER_SECS: u64 = 3_600;
-
-/// What the body looks like.
-///
-/// The words for `error.code` and so on, which a host can replace with [`Renderer::with_error_code`]:
-///
-/// | kind | `ErrorObject` code | `ErrorString` error | `OpenAi` type | `OpenAi` code |
-/// |---|---|---|---|---|
-/// | `InsufficientBalance` | `INSUFFICIENT_BALANCE` | `InsufficientBalance` | `insufficient_quota` | `insufficient_balance` |
-/// | `BalanceHeld` | `BALANCE_HELD` | `BalanceHeld` | `balance_held` | `balance_held` |
-/// | `SpendCapReached` | `SPEND_CAP_REACHED` | `SpendCapReached` | `spend_cap_reached` | `spend_cap_reached` |
-/// | `RequestTooLarge` | `REQUEST_TOO_LARGE` | `RequestTooLarge` | `invalid_request_error` | `request_too_large` |
-/// | `BudgetExceeded` | `BUDGET_EXCEEDED` | `BudgetExceeded` | `invalid_request_error` | `budget_exceeded` |
-/// | `Duplicate` | `DUPLICATE_REQUEST` | `DuplicateRequest` | `invalid_request_error` | `duplicate_request` |
-/// | `KeyConflict` | `KEY_CONFLICT` | `KeyConflict` | `invalid_request_error` | `key_conflict` |
-/// | `Unavailable` | `LEDGER_UNAVAILABLE` | `LedgerUnavailable` | `server_error` | `ledger_unavailable` |
-/// | `UnknownPrice` | `UNKNOWN_PRICE` | `UnknownPrice` | `server_error` | `unknown_price` |
-/// | `WrongUnit` | `WRONG_UNIT` | `WrongUnit` | `server_error` | `wrong_unit` |
-/// | `Misconfigured` | `MISCONFIGURED` | `Misconfigured` | `server_error` | `misconfigured` |
-/// | `HoldLost` | `HOLD_LOST` | `HoldLost` | `server_error` | `hold_lost` |
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
-#[non_exhaustive]
-pub enum Shape {
-    /// `{"data":null,"code":402,"name":"…","status":40203,"message":"…","readableMessage":"…"}`, where `code` is the
-    /// HTTP status and `status` the service's own code.
-    #[default]
-    Flat,
-    /// `Flat` with the `error` object of `OpenAi` after `data`: what most published clients read correctly, so the
-    /// best choice for a new service.
-    FlatWithError,
-    /// `{"error":{"code":"INSUFFICIENT_BALANCE","message":"…"}}`
-    ErrorObject,
-    /// `{"error":"InsufficientBalance","message":"…"}`
-    ErrorString,
-    /// `{"error":{"message":"…","type":"insufficient_quota","param":null,"code":"insufficient_balance"}}`, as clients
-    /// of the OpenAI API read it.
-    OpenAi,
-    /// The readable message and a line feed, as plain text.
-    Text,
-}
-
-impl Shape {
-    /// Every shape there is in this version.
-    pub const ALL: &'static [Self] =
-        &[Self::Flat, Self::FlatWithError, Self::ErrorObject, Self::ErrorString, Self::OpenAi, Self::Text];
-
-    /// Its name in settings: `flat`, `flat-with-error`, `error-object`, `error-string`, `open-ai`, `text`. Parses back.
-    #[must_use]
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Flat => "flat",
-            Self::FlatWithError => "flat-with-error",
-            Self::ErrorObject => "error-object",
-            Self::ErrorString => "error-string",
-            Self::OpenAi => "open-ai",
-            Self::Text => "text",
-        }
-    }
-
-    const fn place(self) -> Place {
-        match self {
-            Self::Flat | Self::FlatWithError => Place::Envelope,
-            Self::ErrorObject => Place::ErrorObject,
-            Self::ErrorString => Place::ErrorString,
-            Self::OpenAi | Self::Text => Place::Searched,
-        }
-    }
-}
 
 /// Turns refusals into answers. Made once by the host, shared by all requests; cheap to clone.
 ///
@@ -120,12 +70,19 @@ pub struct Renderer {
     name_prefix: bool,
     held_as_429: bool,
     messages: Arc<dyn Messages>,
+    languages: Vec<Arc<dyn Messages>>,
     disclosure: Disclosure,
     clock: Arc<dyn Clock>,
     data: Option<Arc<RawValue>>,
     // Two short lists instead of maps: a host renames a few kinds if any, and most have none to look through.
     named: Vec<Named>,
     error_codes: Vec<(RefusalKind, String)>,
+    request_id: Option<Arc<str>>,
+    error_domain: Option<Arc<str>>,
+    problem_types: Option<Link>,
+    hook: Option<Hook>,
+    /// What was negotiated, as `Vary` names it.
+    vary: Option<&'static str>,
 }
 
 #[derive(Clone, Debug)]
@@ -145,8 +102,16 @@ impl Default for Renderer {
 impl Renderer {
     /// The largest fallback payload, in bytes of JSON.
     pub const MAX_DATA: usize = 32 * 1024;
-    /// The longest name or error code, in bytes.
+    /// The longest name, error code or name of a header, in bytes.
     pub const MAX_NAME: usize = 64;
+    /// The longest request id, in bytes.
+    pub const MAX_REQUEST_ID: usize = 128;
+    /// The longest domain, in bytes.
+    pub const MAX_DOMAIN: usize = 253;
+    /// The longest link that those to pages about problems begin with, in bytes.
+    pub const MAX_PROBLEM_LINK: usize = 1_024;
+    /// The most languages beside the default.
+    pub const MAX_LANGUAGES: usize = 64;
 
     /// Renders this shape with the [`English`] texts and nothing switched on.
     #[must_use]
@@ -156,11 +121,17 @@ impl Renderer {
             name_prefix: false,
             held_as_429: false,
             messages: Arc::new(English::new()),
+            languages: Vec::new(),
             disclosure: Disclosure::default(),
             clock: Arc::new(SystemClock::new()),
             data: None,
             named: Vec::new(),
             error_codes: Vec::new(),
+            request_id: None,
+            error_domain: None,
+            problem_types: None,
+            hook: None,
+            vary: None,
         }
     }
 
@@ -170,10 +141,43 @@ impl Renderer {
         self.shape
     }
 
-    /// The same with texts from this catalogue.
+    /// The same with texts from this catalogue, for all whose language there is no other for.
     #[must_use]
     pub fn with_messages(mut self, messages: Arc<dyn Messages>) -> Self {
         self.messages = messages;
+        self
+    }
+
+    /// The same with one more catalogue, for those who ask for its language: see [`negotiate`](Self::negotiate). Those
+    /// beyond [`MAX_LANGUAGES`](Self::MAX_LANGUAGES) are left out.
+    ///
+    /// ```
+    /// use std::borrow::Cow;
+    /// use std::sync::Arc;
+    /// use billing_guard::{Disclosed, Messages, Place, Refusal, Renderer};
+    ///
+    /// #[derive(Debug)]
+    /// struct Dutch;
+    ///
+    /// impl Messages for Dutch {
+    ///     fn message(&self, _: &Disclosed<'_>, _: Place) -> Cow<'_, str> {
+    ///         "Dat gaat nu niet.".into()
+    ///     }
+    ///     fn language(&self) -> Cow<'static, str> {
+    ///         "nl".into()
+    ///     }
+    /// }
+    ///
+    /// let renderer = Renderer::default().with_language(Arc::new(Dutch));
+    /// let answer = renderer.negotiate(None, Some("nl-BE, en;q=0.5")).render(&Refusal::Duplicate);
+    /// assert_eq!(answer.header("content-language"), Some("nl"));
+    /// assert_eq!(answer.header("vary"), Some("accept, accept-language"));
+    /// ```
+    #[must_use]
+    pub fn with_language(mut self, messages: Arc<dyn Messages>) -> Self {
+        if self.languages.len() < Self::MAX_LANGUAGES {
+            self.languages.push(messages);
+        }
         self
     }
 
@@ -254,6 +258,87 @@ impl Renderer {
         Ok(self)
     }
 
+    /// The same with this id of the request in shapes that have one (`Anthropic`). For one request: clone the renderer
+    /// first.
+    ///
+    /// # Errors
+    /// [`RenderSettingError::InvalidRequestId`] unless it is 1 to [`MAX_REQUEST_ID`](Self::MAX_REQUEST_ID) visible ASCII
+    /// characters.
+    pub fn with_request_id(mut self, id: &str) -> Result<Self, RenderSettingError> {
+        let fits = (1..=Self::MAX_REQUEST_ID).contains(&id.len());
+        if !fits || !id.bytes().all(|byte| byte.is_ascii_graphic()) {
+            return Err(RenderSettingError::InvalidRequestId { text: quoted(id) });
+        }
+        self.request_id = Some(id.into());
+        Ok(self)
+    }
+
+    /// The same with this domain of the service in shapes that have one (`Google`): what tells its errors from those of
+    /// others with the same name, such as `example.com`.
+    ///
+    /// # Errors
+    /// [`RenderSettingError::InvalidDomain`] unless it is 1 to [`MAX_DOMAIN`](Self::MAX_DOMAIN) letters, digits, `.` and
+    /// `-`.
+    pub fn with_error_domain(mut self, domain: &str) -> Result<Self, RenderSettingError> {
+        let fits = (1..=Self::MAX_DOMAIN).contains(&domain.len());
+        if !fits || !domain.bytes().all(|byte| byte.is_ascii_alphanumeric() || b".-".contains(&byte)) {
+            return Err(RenderSettingError::InvalidDomain { text: quoted(domain) });
+        }
+        self.error_domain = Some(domain.into());
+        Ok(self)
+    }
+
+    /// The same with pages about the kinds of refusal, for `type` in `Problem`: each is this link with the word for the
+    /// kind after it. Without them `type` is `about:blank`.
+    ///
+    /// ```
+    /// use billing_guard::{Refusal, Renderer, Shape};
+    ///
+    /// let renderer = Renderer::new(Shape::Problem).with_problem_types("https://example.com/problems/".parse()?)?;
+    /// let answer = renderer.render(&Refusal::KeyConflict);
+    /// let body = String::from_utf8_lossy(answer.body());
+    /// assert!(body.starts_with(r#"{"type":"https://example.com/problems/key_conflict","title":"#), "{body}");
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
+    /// # Errors
+    /// [`RenderSettingError::LongProblemLink`] if the link is longer than
+    /// [`MAX_PROBLEM_LINK`](Self::MAX_PROBLEM_LINK).
+    pub fn with_problem_types(mut self, link: Link) -> Result<Self, RenderSettingError> {
+        if link.as_str().len() > Self::MAX_PROBLEM_LINK {
+            return Err(RenderSettingError::LongProblemLink);
+        }
+        self.problem_types = Some(link);
+        Ok(self)
+    }
+
+    /// The same with headers of the host's own in each answer, such as `WWW-Authenticate` or another protocol's
+    /// `PAYMENT-REQUIRED`: the crate makes no challenge itself. What makes them sees the answer only as far as the client
+    /// may read it; what else it needs it brings along.
+    ///
+    /// Names and values that do not fit into a header are left out, as are those beyond 16, values of more than 8 KiB, and
+    /// names of headers that the answer has itself (`Content-Type`, `Retry-After` and so on) or that frame the message.
+    ///
+    /// ```
+    /// use billing_guard::{Refusal, Renderer};
+    ///
+    /// let renderer = Renderer::default().with_headers(|answer| match answer.status() {
+    ///     402 => vec![("WWW-Authenticate".into(), "Payment realm=\"example\"".into())],
+    ///     _ => vec![("X-Reason".into(), answer.error_code().into()), ("Content-Type".into(), "text/html".into())],
+    /// });
+    /// let answer = renderer.render(&Refusal::KeyConflict);
+    /// assert_eq!(answer.header("x-reason"), Some("key_conflict"));
+    /// assert_eq!(answer.header("content-type"), Some("application/json"));
+    /// ```
+    #[must_use]
+    pub fn with_headers(
+        mut self,
+        headers: impl Fn(&Answer<'_>) -> Vec<(String, String)> + Send + Sync + 'static,
+    ) -> Self {
+        self.hook = Some(Hook(Arc::new(headers)));
+        self
+    }
+
     /// The same with this level of [`Disclosure`], by what the caller may know. For one request, clone the renderer first.
     #[must_use]
     pub const fn with_disclosure(mut self, level: Disclosure) -> Self {
@@ -278,93 +363,16 @@ impl Renderer {
     /// [disclosure](Self::with_disclosure) goes.
     #[must_use]
     pub fn render_with(&self, refusal: &Refusal, details: &Details) -> Rendered {
-        let row = self.row(refusal.kind());
         let told = Disclosed::new(refusal, details, self.disclosure, self.clock.now());
-        let message = || self.messages.message(&told, self.shape.place());
-        let readable = || self.messages.readable_message(&told);
-        let body = match self.shape {
-            Shape::Flat => self.flat(&row, None, &message(), readable()),
-            Shape::FlatWithError => {
-                let searched = self.messages.message(&told, Place::Searched);
-                let error = OpenAiError::new(&row, &searched);
-                self.flat(&row, Some(error), &message(), readable())
-            }
-            Shape::ErrorObject => error_shapes::error_object(&row, &message()),
-            Shape::ErrorString => error_shapes::error_string(&row, &message()),
-            Shape::OpenAi => error_shapes::open_ai(&row, &message()),
-            Shape::Text => {
-                let text = readable().unwrap_or_else(message);
-                let (name, colon) = if self.name_prefix { (row.name, ": ") } else { ("", "") };
-                [name, colon, text.as_ref(), "\n"].concat().into_bytes()
-            }
-        };
-        Rendered { status: row.status, headers: self.headers(refusal), body }
+        let answer = Answer::new(self, told);
+        let headers = headers::of(self, &answer);
+        Rendered { status: answer.status(), headers, body: self.shape.body(&answer) }
     }
 
-    fn flat(
-        &self,
-        row: &Row<'_>,
-        error: Option<OpenAiError<'_>>,
-        message: &str,
-        readable: Option<Cow<'_, str>>,
-    ) -> Vec<u8> {
-        let mut readable = readable.unwrap_or(Cow::Borrowed(message));
-        if self.name_prefix {
-            readable = Cow::Owned([row.name, ": ", readable.as_ref()].concat());
-        }
-        flat::body(row, self.data.as_deref(), error, message, &readable)
+    /// All catalogues: the default, and the others.
+    fn catalogues(&self) -> impl Iterator<Item = &Arc<dyn Messages>> {
+        std::iter::once(&self.messages).chain(&self.languages)
     }
-
-    fn headers(&self, refusal: &Refusal) -> Vec<Header> {
-        let content_type = match self.shape {
-            Shape::Text => "text/plain; charset=utf-8",
-            _ => "application/json",
-        };
-        let mut headers = Vec::with_capacity(5);
-        headers.push(("content-type", Cow::Borrowed(content_type)));
-        headers.push(("content-language", self.messages.language()));
-        headers.push(("cache-control", Cow::Borrowed("no-store")));
-        headers.push(("x-should-retry", Cow::Borrowed(if refusal.retry_helps() { "true" } else { "false" })));
-        if let Some(wait) = refusal.retry_after() {
-            headers.push(("retry-after", Cow::Owned(whole_seconds(wait).to_string())));
-        }
-        headers
-    }
-
-    /// What this host calls that kind.
-    fn row(&self, kind: RefusalKind) -> Row<'_> {
-        let (status, name, service_code) = match kind {
-            RefusalKind::BalanceHeld if self.held_as_429 => codes::HELD_AS_429,
-            kind => (kind.status(), kind.name(), kind.service_code()),
-        };
-        let named = self.named.iter().find(|named| (named.kind, named.status) == (kind, status));
-        let words = codes::words(kind);
-        let own_code = self.error_codes.iter().find(|(with_code, _)| *with_code == kind);
-        let error_code = own_code.map_or(
-            match self.shape {
-                Shape::ErrorObject => words.object,
-                Shape::ErrorString => words.string,
-                _ => words.open_ai_code,
-            },
-            |(_, code)| code.as_str(),
-        );
-        Row {
-            status,
-            name: named.map_or(name, |named| named.name.as_str()),
-            service_code: named.map_or(service_code, |named| named.service_code),
-            error_type: words.open_ai_type,
-            error_code,
-        }
-    }
-}
-
-/// What one kind of refusal is called in one answer.
-struct Row<'a> {
-    status: u16,
-    name: &'a str,
-    service_code: u32,
-    error_type: &'static str,
-    error_code: &'a str,
 }
 
 fn check_name(text: &str) -> Result<(), RenderSettingError> {
@@ -376,10 +384,14 @@ fn check_name(text: &str) -> Result<(), RenderSettingError> {
     }
 }
 
-/// Rounded up, so that a client that waits that long has waited long enough.
-fn whole_seconds(wait: Duration) -> u64 {
-    let rounded_up = wait.as_secs().saturating_add(u64::from(wait.subsec_nanos() > 0));
-    rounded_up.clamp(1, MAX_RETRY_AFTER_SECS)
+/// For `Retry-After`: a client that waits that long has waited long enough.
+fn wait_seconds(wait: Duration) -> u64 {
+    rounded_up(wait).clamp(1, MAX_RETRY_AFTER_SECS)
+}
+
+/// In whole seconds.
+fn rounded_up(time: Duration) -> u64 {
+    time.as_secs().saturating_add(u64::from(time.subsec_nanos() > 0))
 }
 
 /// Compact JSON. Our wire structs hold text, integers and JSON that was checked before, so writing cannot fail; were
@@ -390,143 +402,16 @@ fn json(wire: &impl Serialize) -> Vec<u8> {
     body
 }
 
-type Header = (&'static str, Cow<'static, str>);
-
-/// An answer as plain parts, for any framework: status, headers, body.
-///
-/// ```
-/// use billing_guard::{Refusal, Renderer};
-///
-/// let answer = Renderer::default().render(&Refusal::KeyConflict);
-/// assert_eq!(answer.status(), 409);
-/// for (name, value) in answer.headers() {
-///     println!("{name}: {value}");
-/// }
-/// let body: Vec<u8> = answer.into_body();
-/// # let _ = body;
-/// ```
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Rendered {
-    status: u16,
-    headers: Vec<Header>,
-    body: Vec<u8>,
-}
-
-impl Rendered {
-    /// The HTTP status, 400 to 599.
-    #[must_use]
-    pub const fn status(&self) -> u16 {
-        self.status
-    }
-
-    /// Names, in small letters, and values of the headers, in the order to send them.
-    pub fn headers(&self) -> impl Iterator<Item = (&'static str, &str)> {
-        self.headers.iter().map(|(name, value)| (*name, value.as_ref()))
-    }
-
-    /// The value of the header with this name, in any case.
-    #[must_use]
-    pub fn header(&self, name: &str) -> Option<&str> {
-        self.headers().find(|(known, _)| known.eq_ignore_ascii_case(name)).map(|(_, value)| value)
-    }
-
-    /// The body.
-    #[must_use]
-    pub fn body(&self) -> &[u8] {
-        &self.body
-    }
-
-    /// The body alone.
-    #[must_use]
-    pub fn into_body(self) -> Vec<u8> {
-        self.body
-    }
-
-    /// As a response of the `http` crate. A header value that does not fit into one (a custom catalogue's language
-    /// with a line feed in it) is left out.
-    #[must_use]
-    pub fn into_http(self) -> Response<Vec<u8>> {
-        let mut response = Response::new(self.body);
-        *response.status_mut() =
-            StatusCode::from_u16(self.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-        for (name, value) in self.headers {
-            if let (Ok(name), Ok(value)) =
-                (HeaderName::from_bytes(name.as_bytes()), HeaderValue::from_str(&value))
-            {
-                response.headers_mut().append(name, value);
-            }
-        }
-        response
-    }
-}
-
-impl fmt::Display for Shape {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.as_str())
-    }
-}
-
-impl FromStr for Shape {
-    type Err = RenderSettingError;
-
-    fn from_str(text: &str) -> Result<Self, Self::Err> {
-        let named = Self::ALL.iter().find(|shape| shape.as_str() == text);
-        named.copied().ok_or_else(|| RenderSettingError::UnknownShape { text: quoted(text) })
-    }
-}
-
-/// Why a setting of a [`Renderer`] was not taken.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[non_exhaustive]
-pub enum RenderSettingError {
-    /// The text names no shape.
-    #[error(
-        "{text} is not a shape: expected flat, flat-with-error, error-object, error-string, open-ai or text"
-    )]
-    UnknownShape {
-        /// The text, quoted and shortened.
-        text: String,
-    },
-    /// The text is no name or error code.
-    #[error("{text} is not a name: expected 1 to 64 letters, digits and '_.-'")]
-    InvalidName {
-        /// The text, quoted and shortened.
-        text: String,
-    },
-    /// The service code does not begin with the HTTP status of its kind.
-    #[error("the service code {service_code} does not begin with the HTTP status {status}")]
-    InvalidServiceCode {
-        /// The code.
-        service_code: u32,
-        /// The status that its kind has by default.
-        status: u16,
-    },
-    /// The fallback payload is not JSON, or too large.
-    #[error("the fallback payload cannot be used: {detail}")]
-    InvalidData {
-        /// What is wrong with it.
-        detail: String,
-    },
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
-    fn the_name_of_a_shape_reads_back() {
-        for shape in Shape::ALL {
-            assert_eq!(shape.to_string().parse(), Ok(*shape));
-        }
-        let error = "Flat\n".parse::<Shape>().unwrap_err().to_string();
-        assert!(error.starts_with(r#""Flat\n" is not a shape"#), "{error}");
-    }
-
-    #[test]
     fn waits_are_whole_seconds_rounded_up() {
         for (millis, seconds) in [(0, 1), (1, 1), (1_000, 1), (1_001, 2), (29_999, 30), (3_600_001, 3_600)] {
-            assert_eq!(whole_seconds(Duration::from_millis(millis)), seconds, "{millis}");
+            assert_eq!(wait_seconds(Duration::from_millis(millis)), seconds, "{millis}");
         }
-        assert_eq!(whole_seconds(Duration::MAX), 3_600);
+        assert_eq!(wait_seconds(Duration::MAX), 3_600);
+        assert_eq!(rounded_up(Duration::from_millis(3_600_001)), 3_601);
     }
 }

@@ -9,6 +9,9 @@ pub struct Runway {
 }
 
 impl Runway {
+    /// The most days that are told, about ten years: what lasts longer is told as so long.
+    pub const MAX_DAYS: u32 = 3_650;
+
     /// If it spends as fast as it may.
     #[must_use]
     pub const fn at_least_days(&self) -> u32 {

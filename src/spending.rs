@@ -131,6 +131,13 @@ impl Sums {
         })
     }
 
+    /// Takes off a part of it.
+    const fn take(&mut self, part: Self) {
+        self.charged = self.charged.saturating_sub(part.charged);
+        self.refunded = self.refunded.saturating_sub(part.refunded);
+        self.charges = self.charges.saturating_sub(part.charges);
+    }
+
     /// Adds to a part of a total that was found to fit.
     fn add(&mut self, other: Self) {
         *self = self.checked_add(other).unwrap_or(*self);
@@ -181,6 +188,32 @@ impl Spending {
 
     fn check_unbegun(&self) -> Result<(), SpendingError> {
         self.seen.map_or(Ok(()), |_| Err(SpendingError::Begun))
+    }
+
+    /// Begins after this entry instead of with the oldest: what was booked until then is left out like what was folded.
+    pub(crate) fn begin_after(&mut self, entry: &Entry) {
+        if self.seen.is_none() {
+            self.seen = Some(Seen { seq: entry.seq(), balance: entry.balance_after().minor() });
+            self.folded_until = Some(entry.booked_at());
+        }
+    }
+
+    /// Leaves out the rows that ended by then, like what was folded.
+    pub(crate) fn forget_before(&mut self, at: Timestamp) {
+        let kept = self.rows.split_off(&(self.start_of(at), None));
+        let gone = std::mem::replace(&mut self.rows, kept);
+        if let Some((start, _)) = gone.keys().next_back() {
+            let until = self.end_of(*start);
+            self.folded_until = Some(self.folded_until.map_or(until, |folded| folded.max(until)));
+        }
+        for sums in gone.values() {
+            self.total.take(*sums);
+        }
+    }
+
+    /// Whether something found no room in the rows.
+    pub(crate) fn is_full(&self) -> bool {
+        self.other != Sums::default()
     }
 
     /// Asks for the entries after those that were counted, as many as a page can have.
@@ -248,6 +281,22 @@ impl Spending {
         }
     }
 
+    /// How its rows are cut.
+    pub(crate) const fn bin(&self) -> Bin {
+        self.bin
+    }
+
+    /// In what it is counted.
+    pub(crate) const fn unit(&self) -> Unit {
+        self.unit
+    }
+
+    /// Days on its clocks.
+    pub(crate) fn day(&self) -> Period {
+        // The offset was checked.
+        Period::day().at_offset_minutes(self.offset_minutes).unwrap_or(Period::day())
+    }
+
     /// The calendar's period; none for hours. Its offset was checked.
     fn period(&self) -> Option<Period> {
         let period = match self.bin {
@@ -298,7 +347,8 @@ impl Spending {
         self.spent(self.total)
     }
 
-    /// Until when the ledger has folded entries that could not be counted; `None` if every entry there was is counted.
+    /// Until when the ledger has folded entries that could not be counted, or entries were left out because they are too old
+    /// to matter ([`Insight::spending`](crate::Insight::spending)); `None` if every entry there was is counted.
     #[must_use]
     pub const fn folded_until(&self) -> Option<Timestamp> {
         self.folded_until

@@ -8,12 +8,13 @@ use std::time::Duration;
 
 use billing_guard::testing::UnreachableLedger;
 use billing_guard::{
-    AccountId, Amount, Applied, Balance, BalanceRequest, CaptureRequest, Captured, ChargeRef, CountersPage,
-    CountersRequest, Enforcement, Entry, EntryKind, Error, FindRequest, Found, GrantTerms, Guard,
-    HoldRequest, HoldState, HoldStatus, HoldsPage, HoldsRequest, IdempotencyKey, Job, Ledger, LedgerError,
-    LedgerExt, LedgerFuture, Limits, ManualClock, MemoryLedger, Notice, OnDrop, Policy, PostKind,
-    PostRequest, PriceBook, Quantity, RefusalKind, ResizeRequest, SetupError, ShortReason, Statement,
-    StatementRequest, SweepRequest, Swept, Tariff, Unit, Usage, VoidRequest, wait,
+    AccountId, Amount, Applied, Balance, BalanceRequest, Cap, Caps, CaptureRequest, Captured, ChargeRef,
+    CountersPage, CountersRequest, Enforcement, Entry, EntryKind, Error, FindRequest, Found, GrantTerms,
+    Guard, HoldRequest, HoldState, HoldStatus, HoldsPage, HoldsRequest, IdempotencyKey, Job, Ledger,
+    LedgerError, LedgerExt, LedgerFuture, Limits, ManualClock, MemoryLedger, Notice, NoticeRules, OnDrop,
+    Period, Policy, PostKind, PostRequest, PriceBook, Quantity, Quote, RefusalKind, ResizeRequest,
+    SetupError, ShortReason, Statement, StatementRequest, SweepRequest, Swept, Tariff, Unit, Usage,
+    VoidRequest, wait,
 };
 use proptest::prelude::*;
 
@@ -320,6 +321,71 @@ fn a_quote_says_what_would_be_held_where_a_limit_cuts_it() {
     assert_eq!(wait(guard.hold(&account(), job())).unwrap().amount(), quote.would_hold());
 }
 
+fn would_fit(quote: &Quote) -> Vec<(&str, u64)> {
+    quote.would_fit().iter().map(|fit| (fit.name.as_ref(), fit.quantity.whole())).collect()
+}
+
+#[test]
+fn a_quote_says_by_how_much_a_job_is_too_large_and_what_would_fit() {
+    let guard = funded("1", Policy::new().with_debt_limit(dollars("0.2")));
+    let quote = |job: &Job| wait(guard.quote(&account(), job)).unwrap();
+    let too_large = quote(&up_to(150));
+    assert_eq!((too_large.fits(), too_large.missing()), (false, dollars("0.3")));
+    assert_eq!(would_fit(&too_large), [("rows", 120)]);
+    // What is said to fit is admitted, and one more is not.
+    assert!(wait(guard.hold(&account(), up_to(121))).is_err());
+    drop(wait(guard.hold(&account(), up_to(120))).unwrap());
+    let fits = quote(&up_to(120));
+    assert_eq!((fits.fits(), fits.missing(), would_fit(&fits)), (true, dollars("0"), vec![]));
+    // Admitted, but not in full.
+    let shrunk = quote(&up_to(150).down_to("rows", 10_u64));
+    assert_eq!((shrunk.fits(), shrunk.missing()), (true, dollars("0")));
+    assert_eq!(would_fit(&shrunk), [("rows", 120)]);
+    let would_not_do = quote(&up_to(150).down_to("rows", 121_u64));
+    assert_eq!((would_not_do.missing(), would_fit(&would_not_do)), (dollars("0.01"), vec![]));
+}
+
+#[test]
+fn a_quote_counts_a_debt_beyond_its_limit_as_missing_too() {
+    let lenient = funded("1", Policy::new().with_debt_limit(dollars("5")));
+    let mut hold = wait(lenient.hold(&account(), up_to(300))).unwrap();
+    wait(hold.capture(&rows(300))).unwrap();
+    let strict = lenient.with_policy(Policy::new().with_debt_limit(dollars("0.5"))).unwrap();
+    let quote = wait(strict.quote(&account(), &up_to(10))).unwrap();
+    assert_eq!((quote.fits(), quote.missing()), (false, dollars("1.6")));
+    assert!(quote.would_fit().is_empty());
+    let Err(Error::InsufficientBalance(short)) = wait(strict.hold(&account(), up_to(10))) else { panic!() };
+    assert_eq!(short.missing(), quote.missing());
+}
+
+#[test]
+fn a_quote_states_the_limits_in_force_and_of_caps_no_scope_to_a_client() {
+    let cap = |scope: &str, limit: &str| Cap::new(scope.parse().unwrap(), Period::day(), dollars(limit));
+    let policy = Policy::new()
+        .with_largest_request(dollars("20"))
+        .with_lifetime(Duration::from_secs(60))
+        .with_caps(Caps::new([cap("account-scope", "30").with_label("Daily".parse().unwrap())]).unwrap());
+    let guard = funded("10", policy);
+    let own = [cap("secret-key", "5"), Cap::counting("secret-team".parse().unwrap(), Period::month())];
+    let job = up_to(700).with_budget(dollars("8")).with_caps(Caps::new(own).unwrap());
+    let quote = wait(guard.quote(&account(), &job)).unwrap();
+    assert_eq!(quote.largest_request(), Some(dollars("20")));
+    assert_eq!((quote.budget(), quote.debt_limit()), (Some(dollars("8")), dollars("0")));
+    assert_eq!((quote.lifetime(), quote.caps().iter().count()), (Duration::from_secs(60), 3));
+    let other = wait(guard.quote(&account(), &job.with_lifetime(Duration::from_secs(7)))).unwrap();
+    assert_eq!(other.lifetime(), Duration::from_secs(7));
+    let json = serde_json::to_string(&quote).unwrap();
+    let limits = concat!(
+        r#""limits":{"debt_limit":"0","largest_request":"20","budget":"8","lifetime_ms":60000,"caps":["#,
+        r#"{"label":"Daily","period":"day","limit":"30"},{"label":null,"period":"day","limit":"5"}]}}"#,
+    );
+    assert!(json.ends_with(limits), "{json}");
+    assert!(!json.contains("secret") && !json.contains("scope") && !json.contains("acct"), "{json}");
+    // Caps that cannot go together are a mistake of the host's, here as for a hold.
+    let twice = up_to(1).with_caps(Caps::new([cap("account-scope", "1")]).unwrap());
+    assert!(matches!(wait(guard.quote(&account(), &twice)), Err(Error::InvalidJob { .. })));
+}
+
 #[test]
 fn work_that_is_only_observed_shows_what_it_cost_even_if_it_was_too_large() {
     let policy = Policy::new().with_enforcement(Enforcement::Observe).with_largest_request(dollars("1"));
@@ -334,7 +400,10 @@ fn work_that_is_only_observed_shows_what_it_cost_even_if_it_was_too_large() {
 #[test]
 fn each_crossing_of_a_threshold_is_told_once_across_nodes() {
     let ledger: Arc<dyn Ledger> = Arc::new(MemoryLedger::new());
-    let policy = || Policy::new().with_low_balance(dollars("5")).with_low_balance(dollars("2"));
+    let policy = || {
+        Policy::new()
+            .with_notices(NoticeRules::new().with_low_balance(dollars("5")).with_low_balance(dollars("2")))
+    };
     let nodes = [guard_over(Arc::clone(&ledger), policy()), guard_over(ledger, policy())];
     wait(nodes[0].top_up(&account(), key("funding"), dollars("10"))).unwrap();
     let told: Vec<Notice> = std::thread::scope(|scope| {
@@ -349,9 +418,9 @@ fn each_crossing_of_a_threshold_is_told_once_across_nodes() {
             .collect();
         threads.into_iter().flat_map(|thread| thread.join().unwrap()).collect()
     });
-    let low = |threshold: &str, available: &str| Notice::LowBalance {
+    let low = |threshold: &str, balance: &str| Notice::LowBalance {
         threshold: dollars(threshold),
-        available: dollars(available),
+        balance: dollars(balance),
     };
     assert_eq!(told.len(), 2, "{told:?}");
     assert!(told.contains(&low("5", "4.9")) && told.contains(&low("2", "1.9")), "{told:?}");
@@ -447,23 +516,43 @@ fn a_store_that_has_lost_data_is_503_and_the_log_says_how_much() {
     assert!(!error.to_string().contains('7'));
 }
 
+fn thresholds(count: i64) -> Policy {
+    let rules =
+        (0..count).fold(NoticeRules::new(), |rules, minor| rules.with_low_balance(usd().minor(minor)));
+    Policy::new().with_notices(rules)
+}
+
 #[test]
 fn settings_that_make_no_sense_are_named_when_the_guard_is_built() {
     let build = |policy| guard_over_result(policy).unwrap_err();
+    let told = |rules| Policy::new().with_notices(rules);
     let eur = Unit::new("EUR", 2).unwrap().amount("7.77").unwrap();
     for (error, named) in [
         (build(Policy::new().with_debt_limit(eur)), "debt limit 7.77 EUR/2"),
-        (build(Policy::new().with_low_balance(eur)), "low-balance threshold 7.77 EUR/2"),
+        (
+            build(Policy::new().with_notices(NoticeRules::new().with_low_balance(eur))),
+            "low-balance threshold 7.77 EUR/2",
+        ),
         (build(Policy::new().with_largest_request(dollars("-1"))), "-1 USD/6"),
         (build(Policy::new().with_lifetime(Duration::ZERO)), "0ns"),
         (build(Policy::new().with_grace(Limits::MAX_GRACE * 2)), "172800s"),
-        (build((0..17).fold(Policy::new(), |p, i| p.with_low_balance(usd().minor(i)))), "17"),
+        (build(thresholds(17)), "17"),
+        (build(told(NoticeRules::new().with_low_share(0))), "0 %"),
+        (build(told(NoticeRules::new().with_low_share(100))), "100 %"),
+        (build(told(NoticeRules::new().with_cap_spent(49))), "49 %"),
+        (build(told(NoticeRules::new().with_cap_spent(101))), "101 %"),
+        (build(told(NoticeRules::new().with_short_runway(0))), "0 days"),
+        (build(told(NoticeRules::new().with_short_runway(367))), "367 days"),
+        (build(told(NoticeRules::new().with_largest_request(eur))), "7.77 EUR/2"),
+        (build(told(NoticeRules::new().with_credit_ending(Duration::ZERO))), "0ns for credit"),
+        (
+            build(told(NoticeRules::new().with_hold_ending(Duration::from_secs(2_592_001)))),
+            "2592001s for holds",
+        ),
     ] {
         assert!(error.to_string().contains(named), "{named} is not named in {error}");
     }
-    assert!(
-        guard_over_result((0..16).fold(Policy::new(), |p, i| p.with_low_balance(usd().minor(i)))).is_ok()
-    );
+    assert!(guard_over_result(thresholds(16)).is_ok());
     let twice = Guard::in_memory(usd()).price("q", Tariff::free()).price("q", Tariff::free()).build();
     assert!(matches!(twice, Err(SetupError::Price(_))));
 }

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 /// The plain data everything else is made of.
 const VALUES: &[&str] = &[
     "account", "amount", "cap", "clock", "content", "entry", "few", "grant", "hold", "id", "limits", "link",
-    "notice", "period", "receipt", "runway", "sync", "text", "usage",
+    "notice", "period", "receipt", "runway", "sync", "text", "told", "usage",
 ];
 /// What everybody may know of the ledger: the trait, its requests, replies and futures.
 const CONTRACT: &[&str] = &["ledger", "ledger::future", "ledger::reply", "ledger::request"];
@@ -32,10 +32,12 @@ fn allowed(part: &str) -> Vec<&'static str> {
         "price" => vec![],
         "export" => vec!["record"],
         "spending" => vec!["ledger::request", "ledger::reply"],
+        "forecast" => vec!["spending"],
         "policy" => vec!["error"],
-        "refusal" => vec!["error", "spending"],
-        "messages" => vec!["error", "refusal", "spending"],
-        "render" => vec!["error", "refusal", "messages", "spending"],
+        "refusal" => vec!["error", "forecast", "spending"],
+        "top_up" => vec!["error", "forecast", "refusal"],
+        "messages" => vec!["error", "forecast", "refusal", "spending"],
+        "render" => vec!["error", "forecast", "refusal", "messages", "spending"],
         "testing" => contract_and(&["error"]),
         // It knows a ledger only as what it is given.
         "conformance" => contract_and(&["audit", "error"]),
@@ -43,7 +45,9 @@ fn allowed(part: &str) -> Vec<&'static str> {
         "conformance::broken" => contract_and(&["conformance", "error", "ledger::rules"]),
         // The one place where the guard names a ledger, so that a first trial is one line.
         "guard::in_memory" => vec!["guard", "price", "ledger::memory"],
-        "guard" => contract_and(&["error", "messages", "price", "policy", "refusal", "render", "spending"]),
+        "guard" => contract_and(&[
+            "error", "forecast", "messages", "price", "policy", "refusal", "render", "spending",
+        ]),
         other => panic!("{other} has no place in the architecture: add it here and to CONTRIBUTING.md"),
     }
 }
@@ -74,8 +78,10 @@ fn parts() -> Vec<&'static str> {
         "price",
         "export",
         "spending",
+        "forecast",
         "policy",
         "refusal",
+        "top_up",
         "messages",
         "render",
         "testing",

@@ -149,6 +149,130 @@ proptest! {
     }
 }
 
+proptest! {
+    #[test]
+    fn the_top_uses_are_the_largest_sums(
+        mut setting in setting(),
+        steps in steps(),
+        bin in bin(),
+        label in prop_oneof![Just("project"), Just("date"), Just("none has it")],
+        since in 0..80_usize,
+        count in 0..14_usize,
+    ) {
+        setting.retained = 1_000;
+        let world = World::after(&setting, &steps);
+        let mut spending = Spending::new(world.unit, bin).by_label(label).unwrap();
+        count_all(&mut spending, &world);
+        let entries = world.entries(1_000);
+        let since = entries.get(since).map_or(Timestamp::MAX, Entry::booked_at);
+
+        let start = bin_start(since, bin);
+        let mut sums = BTreeMap::<Option<String>, i128>::new();
+        for ((row, value), (charged, refunded, _)) in naive(&entries, Some(label), bin, 0) {
+            if since != Timestamp::MAX && row >= start {
+                *sums.entry(value).or_default() += charged - refunded;
+            }
+        }
+        let mut wanted: Vec<_> = sums.into_iter().filter(|(_, spent)| *spent > 0).collect();
+        let total: i128 = wanted.iter().map(|(_, spent)| spent).sum();
+        wanted.sort_by(|one, other| other.1.cmp(&one.1).then_with(|| one.0.cmp(&other.0)));
+        wanted.truncate(count.min(10));
+
+        let top = spending.top_uses(since, count);
+        prop_assert_eq!(top.is_some(), total > 0);
+        if let Some(top) = top {
+            let found: Vec<_> = top
+                .uses()
+                .iter()
+                .map(|one| (one.value().map(str::to_owned), i128::from(one.spent().minor())))
+                .collect();
+            prop_assert_eq!(found, wanted);
+            prop_assert_eq!(i128::from(top.total().minor()), total);
+            prop_assert_eq!((top.label(), top.since().to_string()), (label, start));
+        }
+    }
+}
+
+fn count_all(spending: &mut Spending, world: &World) {
+    count(spending, &world.ledger, &world.account, 1_000);
+}
+
+/// When the hour, day or month begins in UTC, as text.
+fn bin_start(at: Timestamp, bin: Bin) -> String {
+    let text = at.to_string();
+    match bin {
+        Bin::Hour => format!("{}:00:00.000000Z", &text[..text.len() - 14]),
+        Bin::Day => format!("{}T00:00:00.000000Z", &text[..text.len() - 17]),
+        Bin::Month => format!("{}-01T00:00:00.000000Z", &text[..text.len() - 20]),
+    }
+}
+
+#[test]
+fn top_uses_are_few_ordered_and_only_what_is_known() {
+    let (ledger, clock) = ledger(300);
+    let account = id("acct");
+    wait(ledger.top_up(&account, "p".parse().unwrap(), usd().minor(10_000))).unwrap();
+    for number in 0..12 {
+        charge(&ledger, &account, &format!("{number:02}"), 5, &[("user", &format!("user-{number:02}"))]);
+    }
+    charge(&ledger, &account, "without", 5, &[]);
+    charge(&ledger, &account, "large", 6, &[("user", "user-07")]);
+    let mut spending = Spending::new(usd(), Bin::Day).by_label("user").unwrap();
+    count(&mut spending, &ledger, &account, 1_000);
+    let values = |top: &billing_guard::TopUses| {
+        top.uses().iter().map(|one| one.value().unwrap_or("none").to_owned()).collect::<Vec<_>>()
+    };
+    let top = spending.top_uses(Timestamp::default(), usize::MAX).unwrap();
+    assert_eq!(
+        values(&top),
+        [
+            "user-07", "none", "user-00", "user-01", "user-02", "user-03", "user-04", "user-05", "user-06",
+            "user-08"
+        ]
+    );
+    assert_eq!((top.total(), top.uses()[0].spent()), (usd().minor(71), usd().minor(11)));
+    assert_eq!(values(&spending.top_uses(Timestamp::default(), 2).unwrap()), ["user-07", "none"]);
+    let nothing_listed = spending.top_uses(Timestamp::default(), 0).unwrap();
+    assert_eq!((nothing_listed.uses().len(), nothing_listed.total()), (0, usd().minor(71)));
+
+    // From the day on in which the moment lies; nothing later, nothing to tell.
+    let noon = Timestamp::from_micros(1_767_225_600_000_000 + 43_200_000_000);
+    assert_eq!(spending.top_uses(noon, 1).unwrap().since().to_string(), "2026-01-01T00:00:00.000000Z");
+    clock.advance(Duration::from_secs(86_400));
+    assert_eq!(spending.top_uses(billing_guard::Clock::now(&*clock), 1), None);
+    // A use of which more came back than went is none.
+    let refund = PostKind::refund(ChargeRef::Charge("large".parse().unwrap()));
+    let refund = PostRequest::new(account.clone(), "back".parse().unwrap(), refund, usd().minor(6));
+    let labels = Labels::new([("user", "user-03")]).unwrap();
+    wait(ledger.post(refund.with_labels(labels))).unwrap();
+    count(&mut spending, &ledger, &account, 1_000);
+    let top = spending.top_uses(Timestamp::default(), 10).unwrap();
+    assert_eq!((values(&top).contains(&"user-03".to_owned()), top.total()), (false, usd().minor(66)));
+
+    let mut unlabelled = Spending::new(usd(), Bin::Day);
+    count(&mut unlabelled, &ledger, &account, 1_000);
+    assert_eq!(unlabelled.top_uses(Timestamp::default(), 10), None);
+}
+
+#[test]
+fn top_uses_say_since_when_they_are_known() {
+    let (ledger, clock) = ledger(2);
+    let account = id("acct");
+    wait(ledger.top_up(&account, "p".parse().unwrap(), usd().minor(1_000))).unwrap();
+    let mut last_folded = Timestamp::default();
+    for key in ["a", "b", "c"] {
+        clock.advance(Duration::from_secs(60));
+        charge(&ledger, &account, key, 10, &[("user", key)]);
+        if key == "a" {
+            last_folded = billing_guard::Clock::now(&*clock);
+        }
+    }
+    let mut spending = Spending::new(usd(), Bin::Day).by_label("user").unwrap();
+    count(&mut spending, &ledger, &account, 1_000);
+    let top = spending.top_uses(Timestamp::default(), 10).unwrap();
+    assert_eq!((top.since(), top.total()), (last_folded, usd().minor(20)));
+}
+
 #[test]
 fn a_refund_is_counted_back_where_it_is_labelled_and_booked() {
     let (ledger, clock) = ledger(100);
@@ -301,6 +425,7 @@ fn the_number_of_rows_is_limited_and_what_is_beyond_is_not_lost() {
     counted(&mut spending);
     assert_eq!(spending.rows().count(), 10_000);
     assert_eq!((spending.other().charges(), spending.other().net()), (3, usd().minor(6)));
+    assert_eq!(spending.top_uses(Timestamp::default(), 1), None, "not all of it can be told apart");
     let last = spending.rows().find(|row| row.label() == Some("user-9999")).unwrap();
     assert_eq!(last.spent().net(), usd().minor(4), "a row that is there still counts");
     assert_eq!((spending.total().charges(), spending.total().net()), (10_004, usd().minor(20_008)));

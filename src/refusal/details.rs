@@ -1,6 +1,7 @@
 //! What there is to say about a refusal beyond its reason, and who may read how much of it: [`Details`], [`Disclosure`] and
 //! [`Disclosed`].
 
+use std::fmt;
 use std::time::Duration;
 
 use crate::amount::Amount;
@@ -44,6 +45,8 @@ pub enum Disclosure {
 /// let details = Details::new().with_options(options).with_plan("Team".parse()?);
 /// let answer = Renderer::default().render_with(&Refusal::BudgetExceeded, &details);
 /// assert_eq!(answer.status(), 409);
+/// let body = String::from_utf8_lossy(answer.body());
+/// assert!(body.starts_with(r#"{"data":null,"reason":"budget_exceeded","plan":"Team","options":[{"kind":"contact","#));
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -177,12 +180,20 @@ impl Details {
 /// A refusal as far as a client may read it: all that texts and shapes are made from, so that neither can tell more.
 ///
 /// What is not disclosed is `None` or empty here, as is what nobody knows.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy)]
 pub struct Disclosed<'a> {
     refusal: &'a Refusal,
     details: &'a Details,
     level: Disclosure,
     now: Timestamp,
+}
+
+/// Not what is in it: a text or a shape could show that.
+impl fmt::Debug for Disclosed<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut shown = f.debug_struct("Disclosed");
+        shown.field("kind", &self.kind()).field("level", &self.level).finish_non_exhaustive()
+    }
 }
 
 impl<'a> Disclosed<'a> {
@@ -196,6 +207,11 @@ impl<'a> Disclosed<'a> {
     #[must_use]
     pub const fn level(&self) -> Disclosure {
         self.level
+    }
+
+    /// Whether nothing was asked for but the reason: no details, and nothing about the account.
+    pub(crate) fn is_plain(&self) -> bool {
+        self.level == Disclosure::Nothing && *self.details == Details::new()
     }
 
     /// The kind of refusal.

@@ -11,10 +11,10 @@ fn notices(name: &str) -> Vec<Notice> {
     let (balance, at) = (usd().minor(432_100), RESET);
     let named = || Some(label(name));
     vec![
-        Notice::LowBalance { threshold: usd().minor(500_000), available: balance },
-        Notice::LowShare { percent: 20, top_up: usd().minor(2_500_000), available: balance },
-        Notice::LessThanLargestRequest { largest: usd().minor(600_000), available: balance },
-        Notice::ShortRunway { days: 7, runway: Runway::new(2, 3, Some(5)), available: balance },
+        Notice::LowBalance { threshold: usd().minor(500_000), balance },
+        Notice::LowShare { percent: 20, top_up: usd().minor(2_500_000), balance },
+        Notice::LessThanLargestRequest { largest: usd().minor(600_000), balance },
+        Notice::ShortRunway { days: 7, runway: Runway::new(2, 3, Some(5)), balance },
         Notice::CapNearlyReached {
             label: named(),
             percent: 80,
@@ -32,7 +32,15 @@ fn notices(name: &str) -> Vec<Notice> {
         Notice::CreditEndsSoon { label: named(), remaining: usd().minor(300_000), ends_at: at },
         Notice::CreditEndsSoon { label: None, remaining: usd().minor(300_000), ends_at: at },
         Notice::HoldEndsSoon { ends_at: at },
-        Notice::ToppedUpAutomatically { amount: usd().minor(2_000_000), available: balance },
+        Notice::ToppedUpAutomatically { amount: usd().minor(2_000_000), balance },
+        Notice::AutoTopUpFailed { retry_at: Some(at) },
+        Notice::AutoTopUpFailed { retry_at: None },
+        Notice::AutoTopUpAtCeiling {
+            ceiling: usd().minor(10_000_000),
+            left: usd().minor(1_000_000),
+            missing: usd().minor(2_100_000),
+        },
+        Notice::CourtesyGiven { amount: usd().minor(150_000) },
     ]
 }
 
@@ -56,7 +64,13 @@ fn notices_state_facts_and_stay_calm() {
                     language.phrases.iter().filter(|phrase| **phrase != "% of").copied().collect();
                 assert!(!has(&outside, &phrases), "{text}");
                 // It does not ask to pay; that it was topped up is told.
-                let told = matches!(notice, Notice::ToppedUpAutomatically { .. } | Notice::LowShare { .. });
+                let told = matches!(
+                    notice,
+                    Notice::ToppedUpAutomatically { .. }
+                        | Notice::LowShare { .. }
+                        | Notice::AutoTopUpFailed { .. }
+                        | Notice::AutoTopUpAtCeiling { .. }
+                );
                 assert_eq!(
                     has(&outside, language.top_up) || has(&outside, &["topped up", "aufgeladen"]),
                     told,
@@ -64,14 +78,17 @@ fn notices_state_facts_and_stay_calm() {
                 );
                 // Every amount in the notice is in the text, in the manner of its language.
                 let amounts = match &notice {
-                    Notice::LowBalance { threshold, available } => vec![*threshold, *available],
-                    Notice::LowShare { top_up, available, .. } => vec![*top_up, *available],
-                    Notice::LessThanLargestRequest { largest, available } => vec![*largest, *available],
-                    Notice::ShortRunway { available, .. } => vec![*available],
+                    Notice::LowBalance { threshold, balance } => vec![*threshold, *balance],
+                    Notice::LowShare { top_up, balance, .. } => vec![*top_up, *balance],
+                    Notice::LessThanLargestRequest { largest, balance } => vec![*largest, *balance],
+                    Notice::ShortRunway { balance, .. } => vec![*balance],
                     Notice::CapNearlyReached { used, limit, .. } => vec![*used, *limit],
                     Notice::CreditEndsSoon { remaining, .. } => vec![*remaining],
                     Notice::HoldEndsSoon { .. } => vec![],
-                    Notice::ToppedUpAutomatically { amount, available } => vec![*amount, *available],
+                    Notice::ToppedUpAutomatically { amount, balance } => vec![*amount, *balance],
+                    Notice::AutoTopUpFailed { .. } => vec![],
+                    Notice::AutoTopUpAtCeiling { ceiling, left, missing } => vec![*ceiling, *left, *missing],
+                    Notice::CourtesyGiven { amount } => vec![*amount],
                     other => panic!("{other:?} is not looked at yet"),
                 };
                 for amount in amounts {

@@ -104,7 +104,7 @@ fn one_and_many_are_told_apart() {
         [(1, "less than 1 day.", "weniger als 1 Tag."), (7, "less than 7 days.", "weniger als 7 Tagen.")]
     {
         let notice =
-            Notice::ShortRunway { days, runway: Runway::new(0, 0, Some(1)), available: usd().minor(1) };
+            Notice::ShortRunway { days, runway: Runway::new(0, 0, Some(1)), balance: usd().minor(1) };
         assert!(English::new().notice(&notice).ends_with(english), "{}", English::new().notice(&notice));
         assert!(German::new().notice(&notice).ends_with(german), "{}", German::new().notice(&notice));
     }

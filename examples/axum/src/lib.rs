@@ -7,6 +7,7 @@
 pub mod account;
 pub mod auth;
 pub mod billing;
+pub mod chat;
 pub mod query;
 pub mod table;
 pub mod webhook;
@@ -20,7 +21,7 @@ use axum::http::{HeaderValue, header};
 use axum::middleware::{map_response, map_response_with_state};
 use axum::response::Response;
 use axum::routing::{get, post};
-use billing_guard::{Guard, Ledger, Policy, PriceBook, Renderer, Shape, Tariff, Unit};
+use billing_guard::{Guard, Ledger, Policy, PriceBook, Renderer, Tariff, Unit};
 
 use auth::ApiKeys;
 use table::Table;
@@ -41,12 +42,13 @@ pub struct App {
 }
 
 /// The prices and limits of this service, over a ledger.
-pub fn guard(ledger: Arc<dyn Ledger>, shape: Shape) -> Result<Guard, Box<dyn std::error::Error>> {
+pub fn guard(ledger: Arc<dyn Ledger>, renderer: Renderer) -> Result<Guard, Box<dyn std::error::Error>> {
     let usd = Unit::new("USD", 6)?;
     let price = Tariff::new().per_unit("rows", "0.002")?.per_thousand("sql_bytes", "0.05")?;
-    let policy = Policy::new().with_largest_request(usd.amount("5")?);
+    // A hold is kept for two seconds after its end: longer than `billing::settle` goes on asking.
+    let policy = Policy::new().with_largest_request(usd.amount("5")?).with_grace(Duration::from_secs(2));
     let prices = PriceBook::new(usd).with("query", price)?;
-    Ok(Guard::builder(ledger, prices).policy(policy).renderer(Renderer::new(shape)).build()?)
+    Ok(Guard::builder(ledger, prices).policy(policy).renderer(renderer).build()?)
 }
 
 /// The service.
@@ -54,6 +56,7 @@ pub fn router(app: App) -> Router {
     let in_house_style = map_response_with_state(app.guard.clone(), billing::in_house_style);
     Router::new()
         .route("/query", post(query::query))
+        .route("/v1/chat/completions", post(chat::completions))
         .route("/balance", get(account::balance))
         .route("/usage", get(account::usage))
         .route("/top-up", post(webhook::top_up))

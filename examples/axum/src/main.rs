@@ -6,8 +6,8 @@ use std::net::Ipv4Addr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use billing_guard::{AccountId, Ledger, MemoryLedger, SqliteStore, StoreLedger, SweepRequest};
-use metered_query::auth::ApiKeys;
+use billing_guard::{AccountId, Ledger, MemoryLedger, Renderer, SqliteStore, StoreLedger, SweepRequest};
+use metered_query::auth::{ApiKeys, Role};
 use metered_query::table::Table;
 use metered_query::webhook::WebhookSecret;
 use metered_query::{App, guard, router};
@@ -24,9 +24,16 @@ async fn main() -> Result<(), Box<dyn Error>> {
             ledger
         }
     };
+    let mut renderer = Renderer::new(optional("BILLING_SHAPE", "flat").parse()?);
+    if optional("BILLING_HELD_AS_429", "") == "1" {
+        renderer = renderer.with_held_as_429();
+    }
     let app = App {
-        guard: guard(ledger, optional("BILLING_SHAPE", "flat").parse()?)?,
-        keys: api_keys(&required("API_KEYS")?)?,
+        guard: guard(ledger, renderer)?,
+        keys: ApiKeys::new(
+            [keys(&required("API_KEYS")?, Role::Owner)?, keys(&optional("APP_KEYS", ""), Role::App)?]
+                .concat(),
+        ),
         secret: WebhookSecret::new(required("WEBHOOK_SECRET")?),
         table: Arc::new(Table::generate()),
         page_delay: Duration::from_millis(optional("PAGE_DELAY_MS", "1").parse()?),
@@ -86,12 +93,12 @@ async fn asked_to_stop() {
 }
 
 /// `<key>=<account>` for each key, with commas between them.
-fn api_keys(text: &str) -> Result<ApiKeys, Box<dyn Error>> {
-    let pair = |pair: &str| -> Result<_, Box<dyn Error>> {
-        let (key, account) = pair.split_once('=').ok_or("API_KEYS: expected <key>=<account>,...")?;
-        Ok((key.to_owned(), AccountId::new(account)?))
+fn keys(text: &str, role: Role) -> Result<Vec<(String, AccountId, Role)>, Box<dyn Error>> {
+    let key = |pair: &str| -> Result<_, Box<dyn Error>> {
+        let (key, account) = pair.split_once('=').ok_or("keys: expected <key>=<account>,...")?;
+        Ok((key.to_owned(), AccountId::new(account)?, role))
     };
-    Ok(ApiKeys::new(text.split(',').map(pair).collect::<Result<Vec<_>, _>>()?))
+    text.split_terminator(',').map(key).collect()
 }
 
 fn required(name: &str) -> Result<String, Box<dyn Error>> {

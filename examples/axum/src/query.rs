@@ -1,10 +1,11 @@
 //! `POST /query`: hold, work, capture.
 
 use std::num::NonZeroU32;
+use std::time::Duration;
 
 use axum::Json;
 use axum::extract::State;
-use billing_guard::{Job, Usage};
+use billing_guard::{AccountId, Error, IdempotencyKey, Job, Receipt, Usage};
 use serde::{Deserialize, Serialize};
 
 use crate::App;
@@ -16,8 +17,8 @@ use crate::table::{Reading, Select};
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Query {
-    sql: Select,
-    max_rows: NonZeroU32,
+    pub sql: Select,
+    pub max_rows: NonZeroU32,
 }
 
 #[derive(Debug, Serialize)]
@@ -36,12 +37,30 @@ pub async fn query(
     State(app): State<App>,
     Json(query): Json<Query>,
 ) -> Result<Json<Answer>, Refused> {
+    let (rows, receipt) = run(&app, &account, key, &query).await?;
+    Ok(Json(Answer {
+        rows,
+        charged: receipt.charged().decimal().to_string(),
+        available: receipt.available().decimal().to_string(),
+        unit: receipt.charged().unit().code().to_owned(),
+    }))
+}
+
+/// What it found, and what that cost.
+pub async fn run(
+    app: &App,
+    account: &AccountId,
+    key: IdempotencyKey,
+    query: &Query,
+) -> Result<(Vec<Reading>, Receipt), Error> {
     // How long the SQL is, is known. How many rows it finds is not: at most this many are paid for, and returned.
     let job = Job::new("query")
         .exact("sql_bytes", query.sql.bytes())
         .at_most("rows", query.max_rows.get())
+        // Twice what it takes to read the table. Whoever finds the balance in use is told how long that may last.
+        .with_lifetime(2 * app.table.reading_time(app.page_delay) + Duration::from_secs(1))
         .with_key(key);
-    let mut hold = app.guard.hold(&account, job).await?;
+    let mut hold = app.guard.hold(account, job).await?;
 
     // What is recorded is charged even if this future is dropped at one of its `await`s, because the client went
     // away, or in a panic: dropping the hold settles it.
@@ -60,10 +79,5 @@ pub async fn query(
 
     // Charged is what was found, not what was held. The rows go out only after that.
     let receipt = settle(hold).await?;
-    Ok(Json(Answer {
-        rows,
-        charged: receipt.charged().decimal().to_string(),
-        available: receipt.available().decimal().to_string(),
-        unit: receipt.charged().unit().code().to_owned(),
-    }))
+    Ok((rows, receipt))
 }

@@ -10,42 +10,42 @@ use super::STYLE;
 pub(super) fn text(notice: &Notice, tone: Tone) -> String {
     let warm = tone == Tone::Warm;
     match notice {
-        Notice::LowBalance { threshold, available } => {
-            let (threshold, available) = (STYLE.amount(*threshold), STYLE.amount(*available));
+        Notice::LowBalance { threshold, balance } => {
+            let (threshold, balance) = (STYLE.amount(*threshold), STYLE.amount(*balance));
             let rest = runs_on(tone);
             match tone {
                 Tone::Neutral => {
-                    format!("The balance is {available}, below the {threshold} set for this notice. {rest}")
+                    format!("The balance is {balance}, below the {threshold} set for this notice. {rest}")
                 }
                 Tone::Warm => {
                     format!(
-                        "Your balance is {available}, below the {threshold} at which we let you know. {rest}"
+                        "Your balance is {balance}, below the {threshold} at which we let you know. {rest}"
                     )
                 }
             }
         }
-        Notice::LowShare { percent, top_up, available } => {
-            let (top_up, available) = (STYLE.amount(*top_up), STYLE.amount(*available));
+        Notice::LowShare { percent, top_up, balance } => {
+            let (top_up, balance) = (STYLE.amount(*top_up), STYLE.amount(*balance));
             let whose = if warm { "Your" } else { "The" };
             let latest = if warm { "your latest top-up" } else { "the latest top-up" };
             format!(
-                "{whose} balance is {available}, less than {percent}% of {latest} of {top_up}. {}",
+                "{whose} balance is {balance}, less than {percent}% of {latest} of {top_up}. {}",
                 runs_on(tone)
             )
         }
-        Notice::LessThanLargestRequest { largest, available } => {
-            let (largest, available) = (STYLE.amount(*largest), STYLE.amount(*available));
+        Notice::LessThanLargestRequest { largest, balance } => {
+            let (largest, balance) = (STYLE.amount(*largest), STYLE.amount(*balance));
             let whose = if warm { "Your" } else { "The" };
             let refused = match tone {
                 Tone::Neutral => "that one may be refused",
                 Tone::Warm => "we may have to refuse that one",
             };
             format!(
-                "{whose} balance is {available}, and the largest request that is expected needs {largest}. \
+                "{whose} balance is {balance}, and the largest request that is expected needs {largest}. \
                  Smaller ones run as before, but {refused}."
             )
         }
-        Notice::ShortRunway { days, runway, available } => {
+        Notice::ShortRunway { days, runway, balance } => {
             let whose = if warm { "Your" } else { "The" };
             let rate = if warm { "your current rate" } else { "the current rate" };
             let set = match tone {
@@ -54,7 +54,7 @@ pub(super) fn text(notice: &Notice, tone: Tone) -> String {
             };
             format!(
                 "{whose} balance of {} lasts {}{} at {rate}. {set}",
-                STYLE.amount(*available),
+                STYLE.amount(*balance),
                 about(*runway),
                 between(*runway)
             )
@@ -86,23 +86,60 @@ pub(super) fn text(notice: &Notice, tone: Tone) -> String {
             )
         }
         Notice::HoldEndsSoon { ends_at } => {
-            let whose = if warm { "your" } else { "the" };
+            let free = if warm { "is yours to use again" } else { "comes free" };
             format!(
-                "What is set aside for a piece of running work goes back to {whose} balance on {}. \
+                "What is set aside for a piece of running work {free} on {}. \
                  If the work takes longer, it may no longer be covered.",
                 written::ending(*ends_at).human()
             )
         }
-        Notice::ToppedUpAutomatically { amount, available } => {
-            let (amount, available) = (STYLE.amount(*amount), STYLE.amount(*available));
+        Notice::ToppedUpAutomatically { amount, balance } => {
+            let (amount, balance) = (STYLE.amount(*amount), STYLE.amount(*balance));
             match tone {
                 Tone::Neutral => format!(
-                    "The balance was topped up automatically by {amount}, as agreed, and stands at {available}. \
+                    "The balance was topped up automatically by {amount}, as agreed, and stands at {balance}. \
                      Nothing needs to be done."
                 ),
                 Tone::Warm => format!(
-                    "As agreed, we topped up your balance by {amount}, and it stands at {available}. \
+                    "As agreed, we topped up your balance by {amount}, and it stands at {balance}. \
                      There is nothing you need to do."
+                ),
+            }
+        }
+        Notice::AutoTopUpFailed { retry_at } => {
+            let failed = match tone {
+                Tone::Neutral => "An automatic top-up did not go through, and nothing was paid.",
+                Tone::Warm => "We could not top up your balance automatically, and you paid nothing.",
+            };
+            match (retry_at, tone) {
+                (Some(at), _) => format!("{failed} The next attempt is on {}.", at.human()),
+                (None, Tone::Neutral) => {
+                    format!(
+                        "{failed} The next attempt follows once the payment details are confirmed or changed."
+                    )
+                }
+                (None, Tone::Warm) => {
+                    format!("{failed} We try again once you have confirmed or changed your payment details.")
+                }
+            }
+        }
+        Notice::AutoTopUpAtCeiling { ceiling, left, missing } => {
+            let (ceiling, left, missing) =
+                (STYLE.amount(*ceiling), STYLE.amount(*left), STYLE.amount(*missing));
+            let agreed = if warm { "you agreed to" } else { "agreed" };
+            format!(
+                "An automatic top-up would have to be at least {missing}, and {left} is left of the {ceiling} {agreed} for \
+                 a month. None was made, and nothing was paid."
+            )
+        }
+        Notice::CourtesyGiven { amount } => {
+            let amount = STYLE.amount(*amount);
+            match tone {
+                Tone::Neutral => format!(
+                    "{amount} was added as a courtesy, so that work begun can be finished. It costs nothing."
+                ),
+                Tone::Warm => format!(
+                    "We added {amount} as a courtesy, so that you can finish what you began. It costs you nothing."
                 ),
             }
         }

@@ -11,34 +11,34 @@ pub(super) fn text(notice: &Notice, tone: Tone) -> String {
     let warm = tone == Tone::Warm;
     let the_balance = if warm { "Ihr Guthaben" } else { "Das Guthaben" };
     match notice {
-        Notice::LowBalance { threshold, available } => {
-            let (threshold, available) = (STYLE.amount(*threshold), STYLE.amount(*available));
+        Notice::LowBalance { threshold, balance } => {
+            let (threshold, balance) = (STYLE.amount(*threshold), STYLE.amount(*balance));
             let mark = match tone {
                 Tone::Neutral => format!("unter der Marke von {threshold} für diesen Hinweis"),
                 Tone::Warm => format!("unter der Marke von {threshold}, ab der wir Ihnen Bescheid geben"),
             };
-            format!("{the_balance} liegt bei {available} und damit {mark}. {}", runs_on(tone))
+            format!("{the_balance} liegt bei {balance} und damit {mark}. {}", runs_on(tone))
         }
-        Notice::LowShare { percent, top_up, available } => {
-            let (top_up, available) = (STYLE.amount(*top_up), STYLE.amount(*available));
+        Notice::LowShare { percent, top_up, balance } => {
+            let (top_up, balance) = (STYLE.amount(*top_up), STYLE.amount(*balance));
             let latest = if warm { "Ihrer letzten Aufladung" } else { "der letzten Aufladung" };
             format!(
-                "{the_balance} liegt bei {available} und damit unter {percent} % {latest} von {top_up}. {}",
+                "{the_balance} liegt bei {balance} und damit unter {percent} % {latest} von {top_up}. {}",
                 runs_on(tone)
             )
         }
-        Notice::LessThanLargestRequest { largest, available } => {
-            let (largest, available) = (STYLE.amount(*largest), STYLE.amount(*available));
+        Notice::LessThanLargestRequest { largest, balance } => {
+            let (largest, balance) = (STYLE.amount(*largest), STYLE.amount(*balance));
             let refused = match tone {
                 Tone::Neutral => "diese wird dann möglicherweise abgelehnt",
                 Tone::Warm => "diese müssen wir dann möglicherweise ablehnen",
             };
             format!(
-                "{the_balance} liegt bei {available}, der Bedarf der größten zu erwartenden Anfrage bei {largest}. \
+                "{the_balance} liegt bei {balance}, der Bedarf der größten zu erwartenden Anfrage bei {largest}. \
                  Kleinere Anfragen laufen wie bisher, {refused}."
             )
         }
-        Notice::ShortRunway { days, runway, available } => {
+        Notice::ShortRunway { days, runway, balance } => {
             let days = self::days((*days).into());
             let set = match tone {
                 Tone::Neutral => format!("Dieser Hinweis erscheint bei weniger als {days}."),
@@ -46,7 +46,7 @@ pub(super) fn text(notice: &Notice, tone: Tone) -> String {
             };
             format!(
                 "{the_balance} von {} reicht beim derzeitigen Verbrauch {}{}. {set}",
-                STYLE.amount(*available),
+                STYLE.amount(*balance),
                 about(*runway),
                 between(*runway)
             )
@@ -89,16 +89,59 @@ pub(super) fn text(notice: &Notice, tone: Tone) -> String {
                 date(written::ending(*ends_at))
             )
         }
-        Notice::ToppedUpAutomatically { amount, available } => {
-            let (amount, available) = (STYLE.amount(*amount), STYLE.amount(*available));
+        Notice::ToppedUpAutomatically { amount, balance } => {
+            let (amount, balance) = (STYLE.amount(*amount), STYLE.amount(*balance));
             match tone {
                 Tone::Neutral => format!(
-                    "Das Guthaben wurde wie vereinbart automatisch um {amount} aufgeladen und liegt bei {available}. \
+                    "Das Guthaben wurde wie vereinbart automatisch um {amount} aufgeladen und liegt bei {balance}. \
                      Es ist nichts weiter zu tun."
                 ),
                 Tone::Warm => format!(
-                    "Wie vereinbart haben wir Ihr Guthaben um {amount} aufgeladen, es liegt bei {available}. \
+                    "Wie vereinbart haben wir Ihr Guthaben um {amount} aufgeladen, es liegt bei {balance}. \
                      Sie müssen nichts weiter tun."
+                ),
+            }
+        }
+        Notice::AutoTopUpFailed { retry_at } => {
+            let failed = match tone {
+                Tone::Neutral => {
+                    "Eine automatische Aufladung kam nicht zustande, und es wurde nichts bezahlt."
+                }
+                Tone::Warm => {
+                    "Wir konnten Ihr Guthaben nicht automatisch aufladen, und Sie haben nichts bezahlt."
+                }
+            };
+            match (retry_at, tone) {
+                (Some(at), _) => format!("{failed} Der nächste Versuch ist am {}.", date(*at)),
+                (None, Tone::Neutral) => {
+                    format!(
+                        "{failed} Der nächste Versuch folgt, wenn die Zahlungsdaten bestätigt oder geändert sind."
+                    )
+                }
+                (None, Tone::Warm) => format!(
+                    "{failed} Wir versuchen es wieder, wenn Sie Ihre Zahlungsdaten bestätigt oder geändert haben."
+                ),
+            }
+        }
+        Notice::AutoTopUpAtCeiling { ceiling, left, missing } => {
+            let (ceiling, left, missing) =
+                (STYLE.amount(*ceiling), STYLE.amount(*left), STYLE.amount(*missing));
+            let agreed = if warm { "mit Ihnen vereinbarten" } else { "vereinbarten" };
+            format!(
+                "Nötig wäre eine automatische Aufladung um mindestens {missing}, und vom {agreed} Höchstbetrag von {ceiling} \
+                 im Monat ist ein Rest von {left} übrig. Es wurde nicht aufgeladen und nichts bezahlt."
+            )
+        }
+        Notice::CourtesyGiven { amount } => {
+            let amount = STYLE.amount(*amount);
+            match tone {
+                Tone::Neutral => format!(
+                    "Aus Kulanz wurde ein Betrag von {amount} gutgeschrieben, damit sich Begonnenes abschließen lässt. \
+                     Das kostet nichts."
+                ),
+                Tone::Warm => format!(
+                    "Aus Kulanz haben wir Ihnen {amount} gutgeschrieben, damit Sie Begonnenes abschließen können. \
+                     Das kostet Sie nichts."
                 ),
             }
         }

@@ -1,0 +1,27 @@
+//! `ErrorObject`.
+
+use serde::Serialize;
+
+use super::details::DetailsView;
+use super::{Answer, json};
+use crate::messages::Place;
+
+#[derive(Serialize)]
+struct Wrapped<'a> {
+    error: ErrorObject<'a>,
+}
+
+#[derive(Serialize)]
+struct ErrorObject<'a> {
+    code: &'a str,
+    message: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    details: Option<DetailsView<'a>>,
+}
+
+pub(super) fn body(answer: &Answer<'_>) -> Vec<u8> {
+    let message = answer.message(Place::ErrorObject);
+    json(&Wrapped {
+        error: ErrorObject { code: answer.error_code(), message: &message, details: answer.details() },
+    })
+}

@@ -1,0 +1,50 @@
+//! `Text`.
+
+use std::borrow::Cow;
+use std::fmt::Write;
+
+use super::Answer;
+use crate::messages::Place;
+use crate::refusal::Choice;
+
+/// The sentence in one line, then one line for each choice.
+pub(super) fn body(answer: &Answer<'_>) -> Vec<u8> {
+    let message = answer.message(Place::Searched);
+    let readable = answer.readable_message(&message);
+    let mut body = String::with_capacity(256);
+    body.push_str(&one_line(&readable));
+    body.push('\n');
+    for choice in answer.told().choices() {
+        body.push_str("- ");
+        body.push_str(&one_line(&answer.choice(&choice)));
+        if let Some(link) = choice.link() {
+            body.push_str(": ");
+            body.push_str(link.as_str());
+        }
+        if let Choice::TopUp(top_up) = &choice {
+            for (index, one) in top_up.amounts().iter().enumerate() {
+                body.push_str(if index == 0 { " (" } else { "; " });
+                // Writing to a string cannot fail.
+                let _ = write!(body, "{}", one.amount.human());
+                if let Some(basis) = answer.basis(one.basis) {
+                    body.push_str(", ");
+                    body.push_str(&one_line(&basis));
+                }
+                if let Some(link) = &one.link {
+                    let _ = write!(body, ": {link} ");
+                }
+            }
+            if !top_up.amounts().is_empty() {
+                body.push(')');
+            }
+        }
+        body.push('\n');
+    }
+    body.into_bytes()
+}
+
+/// A catalogue may be anybody's, and a line that is none would pass for a choice or another answer.
+fn one_line(text: &str) -> Cow<'_, str> {
+    let breaks = |c: char| c.is_control() || matches!(c, '\u{2028}' | '\u{2029}');
+    if text.contains(breaks) { Cow::Owned(text.replace(breaks, " ")) } else { Cow::Borrowed(text) }
+}
