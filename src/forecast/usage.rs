@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::forecast::usage::histogram::{Histogram, Mixture};
 use crate::forecast::usage::keys::Keys;
+use crate::forecast::usage::margin::Margin;
 use crate::forecast::usage::path::KeyPath;
 
 /// How a [`UsageForecast`] is to predict, and how much it may remember.
@@ -105,7 +106,8 @@ impl Prediction {
 /// each miss, and falls slowly while there is none: where both balance, misses are as many as they may be. So the coverage
 /// is kept also when the work changes, with a delay, and need not be alike under all keys of a root.
 ///
-/// Until enough work has ended under a root (30 pieces for a coverage of 99 %), the ceiling is predicted.
+/// Until enough work has ended under a root (30 pieces for a coverage of 99 %), the ceiling is predicted. What ends first is
+/// what was short: where hundreds of pieces run at once from the start, the first predictions suffice less often.
 ///
 /// It has no clock and reads no files. Keep it as any `serde` format has it, to go on after a restart; [`merge`](Self::merge)
 /// what several processes have learned.
@@ -171,12 +173,10 @@ impl UsageForecast {
     #[must_use]
     pub fn predict(&self, path: &KeyPath, ceiling: u64) -> Prediction {
         let tail = 1_000_u16.saturating_sub(self.settings.coverage_permille).saturating_mul(2);
-        let margin = path.levels().first().and_then(|root| self.keys.get(*root)).map(|root| root.margin);
-        let position = self.warm(path).map(|mixture| mixture.position_above(tail));
-        match position.zip(margin) {
-            Some((position, margin)) => {
-                let units = histogram::units_at(position.saturating_add(margin.width()));
-                Prediction { units: units.min(ceiling), cold: false }
+        match self.warm(path) {
+            Some((mixture, margin)) => {
+                let position = mixture.position_above(tail).saturating_add(margin.width());
+                Prediction { units: histogram::units_at(position).min(ceiling), cold: false }
             }
             None => Prediction { units: ceiling, cold: true },
         }
@@ -200,7 +200,7 @@ impl UsageForecast {
     #[must_use]
     pub fn quantile(&self, path: &KeyPath, permille: u16) -> Option<u64> {
         let tail = 1_000_u16.saturating_sub(permille);
-        self.warm(path).map(|mixture| histogram::units_at(mixture.position_above(tail)))
+        self.warm(path).map(|(mixture, _)| histogram::units_at(mixture.position_above(tail)))
     }
 
     /// Learns what work took that has ended by itself, and whether what was predicted for it sufficed.
@@ -250,14 +250,18 @@ impl UsageForecast {
         usize::try_from(self.settings.capacity).unwrap_or(usize::MAX)
     }
 
-    /// What is known of the path, if it is enough.
-    fn warm(&self, path: &KeyPath) -> Option<Mixture<'_, { KeyPath::MAX_LEVELS }>> {
+    /// What is known of the path, and the margin of its root, if it is enough.
+    fn warm(&self, path: &KeyPath) -> Option<(Mixture<'_, { KeyPath::MAX_LEVELS }>, Margin)> {
+        let root = path.levels().first().and_then(|root| self.keys.get(*root))?;
+        if root.histogram.samples() < self.settings.enough() {
+            return None;
+        }
         let mut histograms = [None::<&Histogram>; KeyPath::MAX_LEVELS];
-        for (histogram, key) in histograms.iter_mut().zip(path.levels()) {
+        *histograms.first_mut()? = Some(&root.histogram);
+        for (histogram, key) in histograms.iter_mut().zip(path.levels()).skip(1) {
             *histogram = self.keys.get(*key).map(|known| &known.histogram);
         }
-        let samples = histograms.first().copied().flatten().map_or(0, Histogram::samples);
-        (samples >= self.settings.enough()).then(|| Mixture::of(histograms))?
+        Some((Mixture::of(histograms)?, root.margin))
     }
 }
 

@@ -258,13 +258,17 @@ impl<'a, const N: usize> Mixture<'a, N> {
     /// is taken to be spread evenly.
     pub(super) fn position_above(&self, tail_permille: u16) -> u64 {
         let tail = (WHOLE / 1_000).saturating_mul(u64::from(tail_permille));
-        let parts = || self.parts.iter().flatten();
-        let highest = parts().map(|(_, histogram)| histogram.highest_place()).max().unwrap_or(0);
+        let highest = self.parts.iter().flatten().map(|(_, part)| part.highest_place()).max().unwrap_or(0);
         let mut above = 0_u64;
         for place in (0..=highest).rev() {
-            let mass = parts().fold(0_u64, |mass, (each, histogram)| {
-                mass.saturating_add(each.saturating_mul(u64::from(histogram.weight_at(place))))
-            });
+            let mut mass = 0_u64;
+            for (each, histogram) in self.parts.iter().flatten() {
+                let weight = u64::from(histogram.weight_at(place));
+                mass = mass.saturating_add(each.saturating_mul(weight));
+            }
+            if mass == 0 {
+                continue;
+            }
             let with = above.saturating_add(mass);
             if with > tail {
                 let end = CELL.saturating_mul(u64::from(place).saturating_add(1));
@@ -419,7 +423,8 @@ mod tests {
             #[allow(clippy::cast_precision_loss, reason = "far below 2^53")]
             let cells = found as f64 / CELL as f64;
             let tail = f64::from(tail) / 1_000.0;
-            prop_assert!((above(cells) - tail).abs() < 1e-6, "{} above {cells}, not {tail}", above(cells));
+            // A position is exact to 2^-17 of a cell, which may have all the mass.
+            prop_assert!((above(cells) - tail).abs() < 1e-5, "{} above {cells}, not {tail}", above(cells));
         }
 
         #[test]

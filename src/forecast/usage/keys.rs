@@ -1,6 +1,7 @@
 //! What is known under each key, and which keys to forget first.
 
 use std::collections::HashMap;
+use std::hash::{BuildHasherDefault, Hasher};
 
 use super::histogram::Histogram;
 use super::margin::Margin;
@@ -31,10 +32,34 @@ struct Slot {
     newer: u32,
 }
 
+/// A hash of a key from both of its halves, and no more than that: keys are digests already.
+#[derive(Clone, Copy, Debug, Default)]
+struct Fold(u64);
+
+impl Hasher for Fold {
+    fn finish(&self) -> u64 {
+        self.0
+    }
+
+    fn write(&mut self, bytes: &[u8]) {
+        for byte in bytes {
+            self.0 = self.0.rotate_left(8) ^ u64::from(*byte);
+        }
+    }
+
+    fn write_u128(&mut self, key: u128) {
+        // The map takes its high bits and its low ones; a product has all of the key in the high ones only.
+        let half =
+            u64::try_from(key & u128::from(u64::MAX)).unwrap_or(0) ^ u64::try_from(key >> 64).unwrap_or(0);
+        let mixed = half.wrapping_mul(0x9e37_79b9_7f4a_7c15);
+        self.0 = mixed ^ (mixed >> 32);
+    }
+}
+
 /// A map of limited size that forgets what was used least recently. Looking up is no use.
 #[derive(Clone, Debug)]
 pub(super) struct Keys {
-    index: HashMap<u128, u32>,
+    index: HashMap<u128, u32, BuildHasherDefault<Fold>>,
     #[allow(clippy::vec_box, reason = "a list of slots that grows has room for twice as many as there are")]
     slots: Vec<Box<Slot>>,
     oldest: u32,
@@ -43,7 +68,7 @@ pub(super) struct Keys {
 
 impl Keys {
     pub(super) fn new() -> Self {
-        Self { index: HashMap::new(), slots: Vec::new(), oldest: NONE, newest: NONE }
+        Self { index: HashMap::default(), slots: Vec::new(), oldest: NONE, newest: NONE }
     }
 
     pub(super) fn len(&self) -> usize {
