@@ -298,6 +298,11 @@ pub(crate) const NEAR_MISSES: &[(u16, &str)] = &[
         r#"{"type":"error","error":{"type":"permission_error","message":"Your API key lacks permission."}}"#,
     ),
     (402, r#"{"type":"error","error":{"type":"billing_error"}}"#),
+    // One of ours about another kind, with its code lost.
+    (
+        402,
+        r#"{"type":"error","error":{"type":"billing_error","message":"This request would exceed a spending limit."}}"#,
+    ),
     (402, r#"{"type":"billing_error","message":"There is an issue with your billing."}"#),
     // Gemini
     (
