@@ -197,6 +197,13 @@ pub(crate) const PEERS: &[Peer] = &[
         kind: SpendCapReached,
         word: Some("budget_exceeded"),
     },
+    Peer {
+        service: "Nobody in particular",
+        statuses: &[402, 429],
+        body: r#"{"error":{"message":"You have insufficient credits.","type":"insufficient_funds_error","code":"insufficient_credits"}}"#,
+        kind: Empty,
+        word: None,
+    },
 ];
 
 /// The same as the peers say it, with one thing about it that says something else.
