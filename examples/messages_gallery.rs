@@ -1,16 +1,19 @@
 //! Every text of the built-in catalogues, for those who write copy: each reason in each language and tone, with what each
-//! level of disclosure changes, and then choices, what amounts are good for, and notices.
+//! level of disclosure changes, and then choices, what amounts are good for, notices, and digests.
 //!
 //! `cargo run --example messages_gallery` prints plain text, with `-- --markdown` tables for a page. To see a catalogue of
 //! your own, put it into `catalogues`.
 
 use std::error::Error;
+use std::sync::Arc;
 use std::time::Duration;
 
 use billing_guard::{
-    Alternative, Amount, Basis, Choice, Details, Disclosed, Disclosure, English, Fit, Free, German,
-    InsufficientBalance, Label, Link, Messages, Notice, Options, Place, Purchase, Refusal, Runway, Shortfall,
-    Timestamp, Tone, TopUp, Unit, Usage, Wording, Work,
+    AccountId, Alternative, Amount, Basis, Bin, BurnRate, Choice, Clock, Details, Disclosed, Disclosure,
+    English, Fit, Free, German, InsufficientBalance, Label, Labels, Ledger, LedgerExt, Link, ManualClock,
+    MemoryLedger, MemorySettings, Messages, Notice, Options, Period, Place, PostKind, PostRequest, Purchase,
+    Refusal, Runway, Shortfall, Spending, Timestamp, Tone, TopUp, Unit, Usage, UsageDigest, Wording, Work,
+    wait,
 };
 
 type Result<T> = std::result::Result<T, Box<dyn Error>>;
@@ -73,6 +76,11 @@ fn main() -> Result<()> {
     page.heading("Notices");
     for notice in notices(usd)? {
         page.table(notice.as_str(), &in_each(|messages| Some(messages.notice(&notice).into_owned())));
+    }
+
+    page.heading("Digests");
+    for (period, digest) in digests(usd)? {
+        page.table(period, &in_each(|messages| Some(messages.digest(&digest).into_owned())));
     }
     Ok(())
 }
@@ -255,6 +263,33 @@ fn notices(usd: Unit) -> Result<Vec<Notice>> {
         Notice::AutoTopUpAtCeiling { ceiling: amount("100")?, left: amount("10")?, missing: amount("20")? },
         Notice::CourtesyGiven { amount: amount("0.5")? },
     ])
+}
+
+/// Of an account with a charge a day and one without a user.
+fn digests(usd: Unit) -> Result<Vec<(&'static str, UsageDigest)>> {
+    let clock = Arc::new(ManualClock::new());
+    let ledger = MemoryLedger::with_clock(MemorySettings::new(), clock.clone());
+    let account: AccountId = "acct_1".parse()?;
+    wait(ledger.top_up(&account, "payment-1".parse()?, usd.amount("5000")?))?;
+    for (day, user) in (0..50).zip(["ana", "ben", "ana", "cleo", ""].into_iter().cycle()) {
+        let price = usd.minor(1_000_000 + 7_000_000 * (day % 9));
+        let charge = PostRequest::new(account.clone(), format!("{day}").parse()?, PostKind::Charge, price);
+        let labels = if user.is_empty() { Labels::default() } else { Labels::new([("user", user)])? };
+        wait(ledger.post(charge.with_labels(labels)))?;
+        clock.advance(Duration::from_secs(86_400));
+    }
+    let mut spending = Spending::new(usd, Bin::Day).by_label("user")?;
+    spending.add(&wait(ledger.statement(spending.next_request(&account)))?)?;
+    let available = wait(ledger.balance_of(&account, usd))?.available();
+    let rate = BurnRate::from_spending(&spending, clock.now());
+    let with_balance = |digest: UsageDigest| {
+        digest.with_balance(available, rate.as_ref().and_then(|rate| rate.runway(available)))
+    };
+    Ok([("day", Period::day()), ("week", Period::week()), ("month", Period::month())]
+        .into_iter()
+        .filter_map(|(name, period)| Some((name, UsageDigest::of_last(&spending, period, clock.now())?)))
+        .map(|(name, digest)| (name, with_balance(digest)))
+        .collect())
 }
 
 /// Where it goes: plain text, or Markdown.

@@ -49,7 +49,8 @@
 //!   `SqliteStore`; what is promised then is in [`manual::durability`]. Feature `conformance` is the contract as a suite of
 //!   tests, for a ledger of your own.
 //! * [`Renderer`] turns an [`Error`] into the body a [`Shape`] documents; [`Recognized`] reads such a body again.
-//! * [`Spending`] sums up where an account's credit went; [`export`] writes its history for other programs.
+//! * [`Spending`] sums up where an account's credit went, and [`UsageDigest`] one period of it for a mail; [`BurnRate`] says
+//!   how fast it goes; [`Insights`] keeps what is known of it at hand; [`export`] writes its history for other programs.
 //! * [`Amount`] and [`Unit`], [`Quantity`] and [`Usage`], [`Timestamp`], [`Period`] and [`Clock`] are
 //!   the values.
 //!
@@ -161,10 +162,11 @@ pub use refusal::{
     TopUpAmount, Work,
 };
 pub use render::{
-    Answer, CustomShape, Recognized, RenderSettingError, Rendered, Renderer, Shape, SuccessHeaders,
+    Answer, CustomShape, GrpcStatus, McpResult, Recognized, RenderSettingError, Rendered, Renderer, Shape,
+    SuccessHeaders,
 };
 pub use runway::Runway;
-pub use spending::{Bin, Spending, SpendingError, SpendingRow, Spent, TopUse, TopUses};
+pub use spending::{Bin, Spending, SpendingError, SpendingRow, Spent, TopUse, TopUses, UsageDigest};
 pub use top_up::{
     AutoCharge, AutoTopUp, AutoTopUpState, Consent, NoTopUp, PaymentSteps, TopUpDecision, TopUpError,
     TopUpPresets,

@@ -1,4 +1,4 @@
-//! What a refusal and a notice say in words: the [`Messages`] trait, and the built-in catalogues [`English`] and
+//! What a refusal, a notice and a digest say in words: the [`Messages`] trait, and the built-in catalogues [`English`] and
 //! [`German`].
 
 mod english;
@@ -11,6 +11,7 @@ use std::fmt;
 
 use crate::notice::Notice;
 use crate::refusal::{Basis, Choice, Disclosed, RefusalKind};
+use crate::spending::UsageDigest;
 
 pub use english::{English, Wording};
 pub use german::German;
@@ -105,7 +106,8 @@ pub trait Messages: Send + Sync + fmt::Debug {
         self.base().message(told, place)
     }
 
-    /// The text for the person who reads it, if it is not the same.
+    /// The text for the person who reads it, if it is not the same. Where a body has one text for both it is the
+    /// developer's, and in plain text the reader's.
     fn readable_message(&self, told: &Disclosed<'_>) -> Option<Cow<'_, str>> {
         self.base().readable_message(told)
     }
@@ -123,6 +125,11 @@ pub trait Messages: Send + Sync + fmt::Debug {
     /// What a notice says: what there is and what it means. For the account's owner, since amounts are in it.
     fn notice(&self, notice: &Notice) -> Cow<'_, str> {
         self.base().notice(notice)
+    }
+
+    /// What a digest says: one paragraph of plain text. For the account's owner, since amounts and names are in it.
+    fn digest(&self, digest: &UsageDigest) -> Cow<'_, str> {
+        self.base().digest(digest)
     }
 
     /// The language of the texts, as `Content-Language` names it.

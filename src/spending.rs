@@ -1,5 +1,6 @@
 //! Where the credits went: charges summed up by label and time, from statements.
 
+mod digest;
 mod stored;
 mod top;
 
@@ -15,6 +16,7 @@ use crate::ledger::reply::Statement;
 use crate::ledger::request::{Order, StatementRequest};
 use crate::limits::Limits;
 use crate::period::{Period, PeriodError};
+pub use digest::UsageDigest;
 pub use top::{TopUse, TopUses};
 
 /// How finely time is cut.

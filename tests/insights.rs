@@ -11,9 +11,9 @@ use billing_guard::{
     AccountId, Amount, Applied, Balance, BalanceRequest, Bin, BurnRate, CaptureRequest, Captured, Clock,
     CountersPage, CountersRequest, Details, Disclosed, Disclosure, Entry, Error, FindRequest, Found, Guard,
     HoldRequest, HoldState, HoldsPage, HoldsRequest, Insight, Insights, Labels, Ledger, LedgerError,
-    LedgerExt, LedgerFuture, ManualClock, MemoryLedger, MemorySettings, PostKind, PostRequest, PriceBook,
-    Refusal, ResizeRequest, Spending, Statement, StatementRequest, SweepRequest, Swept, Timestamp, TopUses,
-    Unit, VoidRequest, wait,
+    LedgerExt, LedgerFuture, ManualClock, MemoryLedger, MemorySettings, Period, PostKind, PostRequest,
+    PriceBook, Refusal, ResizeRequest, Spending, Statement, StatementRequest, SweepRequest, Swept, Timestamp,
+    TopUses, Unit, UsageDigest, VoidRequest, wait,
 };
 
 fn usd() -> Unit {
@@ -360,4 +360,22 @@ fn details_get_what_is_known_and_disclosure_decides_who_reads_it() {
     // Nothing known adds nothing.
     let nothing = wait(insights(&ledger).refresh(&id("new"))).unwrap();
     assert_eq!(nothing.add_to(Details::new(), cents(100)), Details::new());
+}
+
+#[test]
+fn a_digest_of_the_week_can_be_made_of_it() {
+    let (ledger, account) = (Watched::new(), id("acct"));
+    ledger.fund(&account);
+    let insights = insights(&ledger);
+    for day in 0..60_i64 {
+        ledger.charge(&account, 1 + day / 7, "ana");
+        ledger.next_day();
+        wait(insights.refresh(&account)).unwrap();
+    }
+    let known = insights.known(&account).unwrap();
+    let digest = UsageDigest::of_last(known.spending(), Period::week(), known.as_of()).unwrap();
+    // Weeks begin on Mondays, four days after the charges: from 23 February three cost 8 and four 9.
+    assert_eq!(digest.from().to_string(), "2026-02-23T00:00:00.000000Z");
+    assert_eq!((digest.spent().net(), digest.spent_before().unwrap().net()), (cents(60), cents(53)));
+    assert_eq!(digest.top_uses().unwrap().uses()[0].spent(), cents(60));
 }

@@ -141,7 +141,7 @@ fn an_observing_guard_reports_them_too() {
     let job = or(Job::new("large").at_most("rows", 3_u64), "free");
     let hold = wait(guard.hold(&account(), job)).unwrap();
     let observed = hold.observed().unwrap().clone();
-    assert_eq!(*seen.lock().unwrap(), std::slice::from_ref(&observed));
+    assert_eq!(seen.lock().unwrap().as_slice(), std::slice::from_ref(&observed));
     assert_eq!(named(&short(observed)), [("The free one".to_owned(), 0)]);
 }
 

@@ -143,7 +143,7 @@ impl Insights {
     }
 
     /// Reads what there is to know of an account, from where it was read to before. Polling the future reads; one that is
-    /// dropped leaves what was known before.
+    /// dropped leaves what was known before. Of several at a time the one that ends last counts.
     ///
     /// # Errors
     /// [`Error::WrongUnit`], and the 503s; also if its charges of a month do not fit into an amount.
@@ -170,10 +170,6 @@ impl Insights {
 
     fn keep(&self, account: AccountId, new: Kept) {
         let mut kept = self.kept();
-        // Of two refreshes at a time the one that began later knows more.
-        if kept.get(&account).is_some_and(|other| other.read_at > new.read_at) {
-            return;
-        }
         kept.insert(account, new);
         while kept.len() > self.capacity {
             let oldest = kept.iter().min_by_key(|(_, one)| one.read_at).map(|(account, _)| account.clone());
@@ -351,7 +347,7 @@ impl Insight {
     }
 
     /// What it spent in these days and the running one, by day, and by the label if one was asked for and its values are
-    /// not too many to be told apart.
+    /// not too many to be told apart. Enough for a [`UsageDigest`](crate::UsageDigest) of a day or a week.
     #[must_use]
     pub fn spending(&self) -> &Spending {
         let books = &self.known.books;

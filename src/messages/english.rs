@@ -1,5 +1,6 @@
 //! English: the documented sentences, and texts for readers.
 
+mod digest;
 mod notices;
 mod reader;
 
@@ -9,6 +10,7 @@ use crate::messages::written::Style;
 use crate::messages::{Messages, Place, Tone};
 use crate::notice::Notice;
 use crate::refusal::{Basis, Choice, Disclosed, RefusalKind};
+use crate::spending::UsageDigest;
 
 const STYLE: Style = Style { point: '.', group: ',', quotes: ['"', '"'] };
 
@@ -125,6 +127,10 @@ impl Messages for English {
 
     fn notice(&self, notice: &Notice) -> Cow<'_, str> {
         Cow::Owned(notices::text(notice, self.tone.unwrap_or_default()))
+    }
+
+    fn digest(&self, digest: &UsageDigest) -> Cow<'_, str> {
+        Cow::Owned(digest::text(digest, self.tone.unwrap_or_default()))
     }
 
     fn language(&self) -> Cow<'static, str> {

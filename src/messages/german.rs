@@ -1,5 +1,6 @@
 //! German, with the formal "Sie".
 
+mod digest;
 mod notices;
 mod reader;
 
@@ -10,6 +11,7 @@ use crate::messages::written::Style;
 use crate::messages::{Messages, Place, Tone};
 use crate::notice::Notice;
 use crate::refusal::{Basis, Choice, Disclosed, RefusalKind};
+use crate::spending::UsageDigest;
 
 const STYLE: Style = Style { point: ',', group: '.', quotes: ['„', '“'] };
 
@@ -107,6 +109,10 @@ impl Messages for German {
 
     fn notice(&self, notice: &Notice) -> Cow<'_, str> {
         Cow::Owned(notices::text(notice, self.tone.unwrap_or_default()))
+    }
+
+    fn digest(&self, digest: &UsageDigest) -> Cow<'_, str> {
+        Cow::Owned(digest::text(digest, self.tone.unwrap_or_default()))
     }
 
     fn language(&self) -> Cow<'static, str> {
