@@ -33,7 +33,7 @@ fn notices(name: &str) -> Vec<Notice> {
         Notice::CreditEndsSoon { label: None, remaining: usd().minor(300_000), ends_at: at },
         Notice::HoldEndsSoon { ends_at: at },
         Notice::ToppedUpAutomatically { amount: usd().minor(2_000_000), balance },
-        Notice::AutoTopUpFailed { retry_at: Some(RESET) },
+        Notice::AutoTopUpFailed { retry_at: Some(at) },
         Notice::AutoTopUpFailed { retry_at: None },
         Notice::AutoTopUpAtCeiling {
             ceiling: usd().minor(10_000_000),

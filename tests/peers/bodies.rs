@@ -256,6 +256,7 @@ pub(crate) const NEAR_MISSES: &[(u16, &str)] = &[
         429,
         r#"{"error":{"message":"Slow down.","type":"insufficient_quota","param":null,"code":"rate_limit_exceeded"}}"#,
     ),
+    (429, r#"{"error":{"message":"Slow down.","type":"rate_limit_error","code":"insufficient_quota"}}"#),
     (429, r#"{"error":{"message":"Slow down.","type":"tokens","param":null,"code":null}}"#),
     (
         429,
