@@ -162,7 +162,8 @@ pub use refusal::{
     TopUpAmount, Work,
 };
 pub use render::{
-    Answer, CustomShape, Recognized, RenderSettingError, Rendered, Renderer, Shape, SuccessHeaders,
+    Answer, CustomShape, GrpcStatus, McpResult, Recognized, RenderSettingError, Rendered, Renderer, Shape,
+    SuccessHeaders,
 };
 pub use runway::Runway;
 pub use spending::{Bin, Spending, SpendingError, SpendingRow, Spent, TopUse, TopUses, UsageDigest};

@@ -106,7 +106,8 @@ pub trait Messages: Send + Sync + fmt::Debug {
         self.base().message(told, place)
     }
 
-    /// The text for the person who reads it, if it is not the same.
+    /// The text for the person who reads it, if it is not the same. Where a body has one text for both it is the
+    /// developer's, and in plain text the reader's.
     fn readable_message(&self, told: &Disclosed<'_>) -> Option<Cow<'_, str>> {
         self.base().readable_message(told)
     }

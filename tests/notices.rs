@@ -53,11 +53,11 @@ impl World {
     }
 
     fn spend_with(&self, minor: u32, context: NoticeContext) -> Vec<Notice> {
-        self.receipt(Job::new("cents").exact("cents", minor).with_notice_context(context)).notices().to_vec()
+        self.receipt(&Job::new("cents").exact("cents", minor).with_notice_context(context)).notices().to_vec()
     }
 
-    fn receipt(&self, job: Job) -> Receipt {
-        wait(self.guard.charge(&account(), &job)).unwrap()
+    fn receipt(&self, job: &Job) -> Receipt {
+        wait(self.guard.charge(&account(), job)).unwrap()
     }
 }
 
@@ -90,8 +90,8 @@ fn below_an_amount_a_share_of_the_latest_top_up_and_the_largest_request() {
     assert_eq!(world.spend(840), []);
     let largest = Notice::LessThanLargestRequest { largest: cents(150), balance: cents(149) };
     let share = Notice::LowShare { percent: 20, top_up: cents(700), balance: cents(139) };
-    assert_eq!(world.spend(11), [largest.clone()]);
-    assert_eq!(world.spend(10), [share.clone()]);
+    assert_eq!(world.spend(11), std::slice::from_ref(&largest));
+    assert_eq!(world.spend(10), std::slice::from_ref(&share));
     assert_eq!(world.spend(40), [low(100, 99)]);
     assert_eq!(world.spend(90), []);
     // The hook heard the same, in the same order.
@@ -146,7 +146,7 @@ fn a_small_refund_does_not_have_it_told_again_and_a_top_up_does() {
     let world = World::new(low_at(&[500]));
     world.top_up("paid", 510);
     let job = Job::new("cents").exact("cents", 20_u32).with_key("c".parse().unwrap());
-    assert_eq!(world.receipt(job).notices(), [low(500, 490)]);
+    assert_eq!(world.receipt(&job).notices(), [low(500, 490)]);
     let charge = ChargeRef::Charge("c".parse().unwrap());
     wait(world.ledger.refund(&account(), "r".parse().unwrap(), charge, cents(15))).unwrap();
     assert_eq!(world.spend(10), []);
@@ -159,8 +159,8 @@ fn a_repeated_request_is_told_nothing_again() {
     let world = World::new(low_at(&[500]));
     world.top_up("paid", 510);
     let job = || Job::new("cents").exact("cents", 20_u32).with_key("c".parse().unwrap());
-    assert_eq!(world.receipt(job()).notices().len(), 1);
-    assert_eq!(world.receipt(job()).notices(), []);
+    assert_eq!(world.receipt(&job()).notices().len(), 1);
+    assert_eq!(world.receipt(&job()).notices(), []);
     assert_eq!(world.heard.lock().unwrap().len(), 1);
 }
 
@@ -203,7 +203,7 @@ fn a_cap_is_told_of_once_per_share_and_period() {
         Cap::new("key/1".parse().unwrap(), Period::day(), cents(100)).with_label("Test key".parse().unwrap());
     let caps = Caps::new([cap]).unwrap();
     let charge = |minor: u32| {
-        world.receipt(Job::new("cents").exact("cents", minor).with_caps(caps.clone())).notices().to_vec()
+        world.receipt(&Job::new("cents").exact("cents", minor).with_caps(caps.clone())).notices().to_vec()
     };
     let told = |percent, used| Notice::CapNearlyReached {
         label: Some("Test key".parse().unwrap()),
@@ -239,7 +239,7 @@ fn a_rolling_cap_counts_all_that_is_in_its_window() {
     let mut told = Vec::new();
     for day in 0..21 {
         let job = Job::new("cents").exact("cents", 12_u32).with_caps(caps.clone());
-        if !world.receipt(job).notices().is_empty() {
+        if !world.receipt(&job).notices().is_empty() {
             told.push(day);
         }
         world.clock.advance(DAY);
@@ -317,7 +317,7 @@ fn across_threads_and_guards_each_crossing_is_told_once() {
                     for turn in 0..40_u32 {
                         let mut hold =
                             wait(guard.hold(&account(), Job::new("cents").at_most("cents", 10_u32))).unwrap();
-                        let used = u32::from((turn + node) % 2 == 0) * 6;
+                        let used = u32::from((turn + node).is_multiple_of(2)) * 6;
                         told.extend_from_slice(hold.notices());
                         let receipt = wait(hold.capture(&Usage::new().with("cents", used))).unwrap();
                         told.extend_from_slice(receipt.notices());

@@ -4,9 +4,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use billing_guard::{
-    Alternative, Basis, Claim, Details, Disclosure, Fit, Free, InsufficientBalance, Link, ManualClock, Offer,
-    Options, Purchase, Recognized, Refusal, RefusalKind, Rendered, Renderer, Shape, Shortfall, Timestamp,
-    TopUp, TopUpAmount, Unit, Usage, Work,
+    Alternative, Basis, Claim, Details, Disclosure, English, Fit, Free, German, InsufficientBalance, Link,
+    ManualClock, Messages, Offer, Options, Purchase, Recognized, Refusal, RefusalKind, Rendered, Renderer,
+    Shape, Shortfall, Timestamp, Tone, TopUp, TopUpAmount, Unit, Usage, Work,
 };
 
 use RefusalKind::{
@@ -70,8 +70,15 @@ fn details() -> Details {
         .with_claim(Claim::new("balance_held".parse().unwrap(), "us".parse().unwrap(), NOW))
 }
 
-fn told_in_full(shape: Shape, refusal: &Refusal) -> Rendered {
-    let renderer = Renderer::new(shape)
+/// Every catalogue of the crate.
+fn catalogues() -> Vec<Arc<dyn Messages>> {
+    let english = |tone| Arc::new(English::new().with_tone(tone)) as Arc<dyn Messages>;
+    let german = |tone| Arc::new(German::new().with_tone(tone)) as Arc<dyn Messages>;
+    Tone::ALL.iter().flat_map(|tone| [english(*tone), german(*tone)]).collect()
+}
+
+fn told_in_full(renderer: Renderer, refusal: &Refusal) -> Rendered {
+    let renderer = renderer
         .with_disclosure(Disclosure::Usage)
         .with_clock(Arc::new(ManualClock::new()))
         .with_request_id("req_1")
@@ -86,22 +93,32 @@ fn text(body: &[u8]) -> String {
 }
 
 #[test]
-fn what_is_told_beside_it_does_not_change_what_it_is() {
-    for shape in Shape::ALL {
-        for refusal in refusals() {
-            let answer = told_in_full(*shape, &refusal);
-            let body = text(answer.body());
-            assert!(body.contains("https://example.com/help"), "{body}");
-            let found = Recognized::parse(answer.status(), answer.body());
-            let found = found.unwrap_or_else(|| panic!("{shape}: {body}"));
-            assert_eq!((found.kind(), found.shape()), (refusal.kind(), Some(*shape)), "{body}");
-            assert_eq!(found.top_up_helps(), Some(refusal.top_up_helps()), "{body}");
-            // JSON in another order, with white space.
-            if let Ok(json) = serde_json::from_str::<serde_json::Value>(&body) {
-                let again = serde_json::to_vec_pretty(&json).unwrap();
-                assert_eq!(Recognized::parse(answer.status(), &again), Some(found), "{body}");
+fn neither_language_nor_details_change_what_it_is() {
+    for messages in catalogues() {
+        for shape in Shape::ALL {
+            let plain = Renderer::new(*shape).with_messages(messages.clone());
+            for renderer in [plain.clone(), plain.with_name_prefix().with_held_as_429()] {
+                for refusal in refusals() {
+                    check_read_back(*shape, &refusal, &renderer.render(&refusal));
+                    let answer = told_in_full(renderer.clone(), &refusal);
+                    assert!(text(answer.body()).contains("https://example.com/help"));
+                    check_read_back(*shape, &refusal, &answer);
+                }
             }
         }
+    }
+}
+
+fn check_read_back(shape: Shape, refusal: &Refusal, answer: &Rendered) {
+    let body = text(answer.body());
+    let found = Recognized::parse(answer.status(), answer.body());
+    let found = found.unwrap_or_else(|| panic!("{shape}: {body}"));
+    assert_eq!((found.kind(), found.shape()), (refusal.kind(), Some(shape)), "{body}");
+    assert_eq!(found.top_up_helps(), Some(refusal.top_up_helps()), "{body}");
+    // JSON in another order, with white space.
+    if let Ok(json) = serde_json::from_str::<serde_json::Value>(&body) {
+        let again = serde_json::to_vec_pretty(&json).unwrap();
+        assert_eq!(Recognized::parse(answer.status(), &again), Some(found), "{body}");
     }
 }
 

@@ -141,7 +141,7 @@ fn an_observing_guard_reports_them_too() {
     let job = or(Job::new("large").at_most("rows", 3_u64), "free");
     let hold = wait(guard.hold(&account(), job)).unwrap();
     let observed = hold.observed().unwrap().clone();
-    assert_eq!(seen.lock().unwrap().as_slice(), [observed.clone()]);
+    assert_eq!(seen.lock().unwrap().as_slice(), std::slice::from_ref(&observed));
     assert_eq!(named(&short(observed)), [("The free one".to_owned(), 0)]);
 }
 
@@ -239,6 +239,31 @@ fn it_does_so_after_a_courtesy_was_given_or_was_not_enough() {
         assert_eq!(short(wait(guard.hold(&account(), job())).unwrap_err()).missing(), usd(200));
         resumes(&guard, job, usd(200));
         assert_eq!(wait(guard.balance(&house)).unwrap().available(), usd(70));
+    }
+}
+
+#[test]
+fn many_at_once_never_get_more_than_the_house_has() {
+    const CUSTOMERS: usize = 12;
+    let house = AccountId::new("house").unwrap();
+    let courtesy =
+        Courtesy::new("Finish your work".parse().unwrap(), usd(30), Period::month(), house.clone());
+    for guard in guards(&Policy::new().with_courtesy(courtesy)) {
+        wait(guard.top_up(&house, key("fund"), usd(100))).unwrap();
+        let ask = || {
+            let customers = (0..CUSTOMERS).map(|number| AccountId::new(format!("c{number}")).unwrap());
+            let hold = |customer: AccountId| {
+                let job = large(3).continuing().with_on_drop(OnDrop::CaptureHold);
+                wait(guard.hold(&customer, job)).is_ok()
+            };
+            customers.filter(|customer| hold(customer.clone())).count()
+        };
+        let served: usize = std::thread::scope(|scope| {
+            let threads: Vec<_> = (0..4).map(|_| scope.spawn(ask)).collect();
+            threads.into_iter().map(|thread| thread.join().unwrap()).sum()
+        });
+        // Ten cents are left, and one courtesy is of thirty.
+        assert_eq!((served, wait(guard.balance(&house)).unwrap().available()), (3, usd(10)));
     }
 }
 

@@ -152,7 +152,7 @@ fn check_other_words(refusal: &Refusal, shape: Shape, answer: &Rendered) {
         }
         (Shape::Text, Some(found)) => assert!(short || found.kind() == refusal.kind(), "{text}"),
         (_, Some(found)) => {
-            assert_eq!((found.kind(), found.shape()), (refusal.kind(), Some(shape)), "{text}")
+            assert_eq!((found.kind(), found.shape()), (refusal.kind(), Some(shape)), "{text}");
         }
         (_, None) => panic!("{refusal:?} is not recognised: {text}"),
     }

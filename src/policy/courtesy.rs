@@ -18,7 +18,8 @@ use crate::period::Period;
 /// guard's prices. Its keys that begin with `courtesy:` are the guard's, and so are the customer's keys of credit that
 /// do.
 ///
-/// Nothing is atomic across two accounts. When a process ends between the charge and the grant, the charge waits for the
+/// The courtesy is given and the request is made again while the guard's future is awaited: one that is dropped after the
+/// refusal gives none. Nothing is atomic across two accounts. When a process ends between the charge and the grant, the charge waits for the
 /// customer's next occasion in the same period, if what is missing then is not more; else it is the host's loss, never the
 /// customer's. What the customer does not need of a courtesy ends with the period that it was given in (a rolling
 /// [`Period`]: with its sixtieth).

@@ -64,8 +64,8 @@ impl TopUpPresets {
     /// What to propose, ascending, at most [`TopUp::MAX_AMOUNTS`]: first what is just enough for the request that was
     /// refused, then the presets that are more.
     ///
-    /// Each preset says what it is good for: how long what would be there `lasts`, if that is known; else how many more
-    /// requests like this one it would pay for. `link` is where to pay an amount, if that is another page than that of the
+    /// Each preset says what it is good for: how long what would be there `lasts`, if that is known, as
+    /// [`BurnRate::runway`](crate::BurnRate::runway) tells; else how many more requests like this one it would pay for. `link` is where to pay an amount, if that is another page than that of the
     /// [`TopUp`].
     ///
     /// Nothing is proposed where a top-up does not help: where the balance is in use, or one is on its way. Nor is

@@ -20,29 +20,44 @@ pub enum Role {
     App,
 }
 
+impl Role {
+    /// As a statement says it.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Owner => "owner",
+            Self::App => "app",
+        }
+    }
+}
+
+/// Who is calling, as its key says.
+#[derive(Clone, Debug)]
+pub struct Caller {
+    pub account: AccountId,
+    pub role: Role,
+}
+
 /// The API keys that were given out, each with its account and with who has it.
 ///
 /// Only the SHA-256 of a key is kept and looked up, so the time that takes says nothing about the key itself. (Keys
 /// are long and random. Passwords would need a slow hash.)
 #[derive(Clone)]
 pub struct ApiKeys {
-    callers: Arc<HashMap<[u8; 32], (AccountId, Role)>>,
+    callers: Arc<HashMap<[u8; 32], Caller>>,
     known: Arc<HashSet<AccountId>>,
 }
 
 impl ApiKeys {
-    /// From keys, the account each belongs to, and who has it.
-    pub fn new<K: AsRef<[u8]>>(keys: impl IntoIterator<Item = (K, AccountId, Role)>) -> Self {
-        let callers: HashMap<_, _> = keys
-            .into_iter()
-            .map(|(key, account, role)| (Sha256::digest(key).into(), (account, role)))
-            .collect();
-        let known = callers.values().map(|(account, _)| account.clone()).collect();
+    /// From keys, and whose each is.
+    pub fn new<K: AsRef<[u8]>>(keys: impl IntoIterator<Item = (K, Caller)>) -> Self {
+        let callers: HashMap<_, Caller> =
+            keys.into_iter().map(|(key, caller)| (Sha256::digest(key).into(), caller)).collect();
+        let known = callers.values().map(|caller| caller.account.clone()).collect();
         Self { callers: Arc::new(callers), known: Arc::new(known) }
     }
 
     /// Whose key the request carries: exactly one header `Authorization: Bearer <key>`.
-    pub fn authenticate(&self, headers: &HeaderMap) -> Option<&(AccountId, Role)> {
+    pub fn authenticate(&self, headers: &HeaderMap) -> Option<&Caller> {
         let mut sent = headers.get_all(header::AUTHORIZATION).iter();
         let (Some(value), None) = (sent.next(), sent.next()) else { return None };
         let (scheme, key) = value.to_str().ok()?.split_once(' ')?;
@@ -56,9 +71,9 @@ impl ApiKeys {
     }
 }
 
-/// The account that pays for the request. As the first argument of a handler it answers 401 before anything else is
+/// Whoever may have work done, and whose account pays for it. As the first argument of a handler it answers 401 before anything else is
 /// looked at: before the body is read, and before any balance is.
-pub struct Customer(pub AccountId);
+pub struct Customer(pub Caller);
 
 impl<S: Send + Sync> FromRequestParts<S> for Customer
 where
@@ -67,7 +82,7 @@ where
     type Rejection = Unauthorized;
 
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Unauthorized> {
-        authenticated(parts, state).map(|(account, _)| Self(account))
+        authenticated(parts, state).map(Self)
     }
 }
 
@@ -82,8 +97,8 @@ where
 
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Response> {
         match authenticated(parts, state) {
-            Ok((account, Role::Owner)) => Ok(Self(account)),
-            Ok((_, Role::App)) => {
+            Ok(Caller { account, role: Role::Owner }) => Ok(Self(account)),
+            Ok(Caller { role: Role::App, .. }) => {
                 Err((StatusCode::FORBIDDEN, "Only the account's owner may see this.\n").into_response())
             }
             Err(unauthorized) => Err(unauthorized.into_response()),
@@ -91,7 +106,7 @@ where
     }
 }
 
-fn authenticated<S>(parts: &Parts, state: &S) -> Result<(AccountId, Role), Unauthorized>
+fn authenticated<S>(parts: &Parts, state: &S) -> Result<Caller, Unauthorized>
 where
     ApiKeys: FromRef<S>,
 {

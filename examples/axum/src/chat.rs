@@ -6,10 +6,10 @@
 use std::num::NonZeroU32;
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::{ErrorResponse, IntoResponse, Response};
+use axum::{Extension, Json};
 use serde::Deserialize;
 use serde_json::json;
 
@@ -42,7 +42,7 @@ struct Message {
 
 /// Takes its arguments in the same order as `POST /query`.
 pub async fn completions(
-    Customer(account): Customer,
+    Customer(caller): Customer,
     RequestKey(key): RequestKey,
     State(app): State<App>,
     Json(mut request): Json<Request>,
@@ -53,14 +53,14 @@ pub async fn completions(
     }
     let last = request.messages.pop().ok_or_else(|| refuse("There is no message."))?;
     let sql = Select::try_from(last.content).map_err(refuse)?;
-    let query = Query { sql, max_rows: request.max_completion_tokens.unwrap_or(DEFAULT_ROWS) };
+    let query = Query { sql, max_rows: request.max_completion_tokens.unwrap_or(DEFAULT_ROWS), skip: 0 };
 
     let id = format!("chatcmpl-{key}");
-    let (rows, _) = query::run(&app, &account, key, &query).await.map_err(Refused)?;
+    let (rows, charged) = query::run(&app, &caller, key, &query).await.map_err(Refused)?;
     let lines = rows.iter().map(serde_json::to_string).collect::<Result<Vec<_>, _>>();
     let content = lines.map_err(|_| StatusCode::INTERNAL_SERVER_ERROR)?.join("\n");
     let is_cut = u32::try_from(rows.len()).is_ok_and(|count| count == query.max_rows.get());
-    Ok(Json(json!({
+    let answer = json!({
         "id": id,
         "object": "chat.completion",
         "created": SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs(),
@@ -75,6 +75,6 @@ pub async fn completions(
             "completion_tokens": rows.len(),
             "total_tokens": query.sql.bytes() + rows.len(),
         },
-    }))
-    .into_response())
+    });
+    Ok((Extension(charged), Json(answer)).into_response())
 }

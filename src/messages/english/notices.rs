@@ -67,8 +67,8 @@ pub(super) fn text(notice: &Notice, tone: Tone) -> String {
                 None => "whatever the balance".to_owned(),
             };
             let reached = match tone {
-                Tone::Neutral => "Once it is reached, requests under it are refused",
-                Tone::Warm => "Once it is reached, we refuse requests under it",
+                Tone::Neutral => "Once it is reached, requests that it applies to are refused",
+                Tone::Warm => "Once it is reached, we refuse requests that it applies to",
             };
             format!(
                 "At least {percent}% of the spending limit{} is spent: {used} of {limit}. {reached} {until}.",
@@ -86,9 +86,9 @@ pub(super) fn text(notice: &Notice, tone: Tone) -> String {
             )
         }
         Notice::HoldEndsSoon { ends_at } => {
-            let whose = if warm { "your" } else { "the" };
+            let free = if warm { "is yours to use again" } else { "comes free" };
             format!(
-                "What is set aside for a piece of running work goes back to {whose} balance on {}. \
+                "What is set aside for a piece of running work {free} on {}. \
                  If the work takes longer, it may no longer be covered.",
                 written::ending(*ends_at).human()
             )
@@ -111,33 +111,36 @@ pub(super) fn text(notice: &Notice, tone: Tone) -> String {
                 Tone::Neutral => "An automatic top-up did not go through, and nothing was paid.",
                 Tone::Warm => "We could not top up your balance automatically, and you paid nothing.",
             };
-            match retry_at {
-                Some(at) => format!("{failed} It is tried again on {}.", at.human()),
-                None => format!("{failed} It is not tried again before the means of payment was looked at."),
+            match (retry_at, tone) {
+                (Some(at), _) => format!("{failed} The next attempt is on {}.", at.human()),
+                (None, Tone::Neutral) => {
+                    format!(
+                        "{failed} The next attempt follows once the payment details are confirmed or changed."
+                    )
+                }
+                (None, Tone::Warm) => {
+                    format!("{failed} We try again once you have confirmed or changed your payment details.")
+                }
             }
         }
         Notice::AutoTopUpAtCeiling { ceiling, left, missing } => {
             let (ceiling, left, missing) =
                 (STYLE.amount(*ceiling), STYLE.amount(*left), STYLE.amount(*missing));
-            let whose = if warm { "your" } else { "the" };
+            let agreed = if warm { "you agreed to" } else { "agreed" };
             format!(
-                "An automatic top-up of {missing} would go beyond {whose} agreed limit of {ceiling} a month, of which {left} \
-                 is left. None was made, and nothing was paid."
+                "An automatic top-up would have to be at least {missing}, and {left} is left of the {ceiling} {agreed} for \
+                 a month. None was made, and nothing was paid."
             )
         }
         Notice::CourtesyGiven { amount } => {
             let amount = STYLE.amount(*amount);
             match tone {
-                Tone::Neutral => {
-                    format!(
-                        "A courtesy of {amount} was added, so that work begun can be finished. It costs nothing."
-                    )
-                }
-                Tone::Warm => {
-                    format!(
-                        "We added {amount} on the house, so that your work can be finished. It costs you nothing."
-                    )
-                }
+                Tone::Neutral => format!(
+                    "{amount} was added as a courtesy, so that work begun can be finished. It costs nothing."
+                ),
+                Tone::Warm => format!(
+                    "We added {amount} as a courtesy, so that you can finish what you began. It costs you nothing."
+                ),
             }
         }
     }

@@ -55,8 +55,8 @@ pub(super) fn text(notice: &Notice, tone: Tone) -> String {
             let (used, limit) = (STYLE.amount(*used), STYLE.amount(*limit));
             let named = label.as_ref().map(|label| format!(" {}", STYLE.quoted(label.as_str())));
             let refused = match tone {
-                Tone::Neutral => "werden Anfragen darunter abgelehnt",
-                Tone::Warm => "lehnen wir Anfragen darunter ab",
+                Tone::Neutral => "werden Anfragen abgelehnt, für die es gilt",
+                Tone::Warm => "lehnen wir Anfragen ab, für die es gilt",
             };
             let until = match resets_at {
                 Some(at) => format!("; zurückgesetzt wird es am {}", date(*at)),
@@ -104,37 +104,44 @@ pub(super) fn text(notice: &Notice, tone: Tone) -> String {
         }
         Notice::AutoTopUpFailed { retry_at } => {
             let failed = match tone {
-                Tone::Neutral => "Eine automatische Aufladung ist nicht gelungen, bezahlt wurde nichts.",
+                Tone::Neutral => {
+                    "Eine automatische Aufladung kam nicht zustande, und es wurde nichts bezahlt."
+                }
                 Tone::Warm => {
-                    "Wir konnten Ihr Guthaben nicht automatisch aufladen, bezahlt haben Sie nichts."
+                    "Wir konnten Ihr Guthaben nicht automatisch aufladen, und Sie haben nichts bezahlt."
                 }
             };
-            match retry_at {
-                Some(at) => format!("{failed} Der nächste Versuch ist am {}.", date(*at)),
-                None => {
-                    format!("{failed} Es gibt keinen weiteren Versuch, bevor das Zahlungsmittel geprüft ist.")
+            match (retry_at, tone) {
+                (Some(at), _) => format!("{failed} Der nächste Versuch ist am {}.", date(*at)),
+                (None, Tone::Neutral) => {
+                    format!(
+                        "{failed} Der nächste Versuch folgt, wenn die Zahlungsdaten bestätigt oder geändert sind."
+                    )
                 }
+                (None, Tone::Warm) => format!(
+                    "{failed} Wir versuchen es wieder, wenn Sie Ihre Zahlungsdaten bestätigt oder geändert haben."
+                ),
             }
         }
         Notice::AutoTopUpAtCeiling { ceiling, left, missing } => {
             let (ceiling, left, missing) =
                 (STYLE.amount(*ceiling), STYLE.amount(*left), STYLE.amount(*missing));
-            let limit = if warm { "Ihre vereinbarte Grenze" } else { "die vereinbarte Grenze" };
+            let agreed = if warm { "mit Ihnen vereinbarten" } else { "vereinbarten" };
             format!(
-                "Eine automatische Aufladung um {missing} ginge über {limit} von {ceiling} im Monat hinaus, von der \
-                 {left} übrig sind. Es wurde nicht aufgeladen und nichts bezahlt."
+                "Nötig wäre eine automatische Aufladung um mindestens {missing}, und vom {agreed} Höchstbetrag von {ceiling} \
+                 im Monat ist ein Rest von {left} übrig. Es wurde nicht aufgeladen und nichts bezahlt."
             )
         }
         Notice::CourtesyGiven { amount } => {
             let amount = STYLE.amount(*amount);
             match tone {
                 Tone::Neutral => format!(
-                    "Es wurden {amount} aus Kulanz gutgeschrieben, damit begonnene Arbeit fertig werden kann. \
+                    "Aus Kulanz wurde ein Betrag von {amount} gutgeschrieben, damit sich Begonnenes abschließen lässt. \
                      Das kostet nichts."
                 ),
                 Tone::Warm => format!(
-                    "Wir haben Ihnen {amount} aus Kulanz gutgeschrieben, damit Ihre begonnene Arbeit fertig werden \
-                     kann. Das kostet Sie nichts."
+                    "Aus Kulanz haben wir Ihnen {amount} gutgeschrieben, damit Sie Begonnenes abschließen können. \
+                     Das kostet Sie nichts."
                 ),
             }
         }

@@ -50,7 +50,7 @@ const fn opening(kind: RefusalKind, tone: Tone) -> &'static str {
             "Diese Anfrage ist größer, als eine einzelne Anfrage sein darf"
         }
         (Kind::RequestTooLarge, Tone::Warm) => {
-            "Diese Anfrage ist größer, als wir sie in einem Stück annehmen können"
+            "Diese Anfrage ist größer, als wir in einem Stück annehmen können"
         }
         (Kind::BudgetExceeded, Tone::Neutral) => {
             "Diese Anfrage würde mehr kosten, als das mitgegebene Budget erlaubt"
@@ -76,7 +76,7 @@ const fn opening(kind: RefusalKind, tone: Tone) -> &'static str {
             "Der Dienst rechnet diese Anfrage in einer anderen Einheit ab als das Konto"
         }
         (Kind::WrongUnit, Tone::Warm) => {
-            "Leider haben wir für diese Anfrage einen Preis in einer anderen Einheit als Ihr Konto"
+            "Leider gilt unser Preis für diese Anfrage in einer anderen Einheit als der Ihres Kontos"
         }
         (Kind::Misconfigured, Tone::Neutral) => "Der Dienst ist für diese Anfrage nicht richtig eingerichtet",
         (Kind::Misconfigured, Tone::Warm) => {
@@ -173,7 +173,7 @@ fn why(told: &Disclosed<'_>, tone: Tone) -> String {
             "Guthaben wird bei uns im Voraus bezahlt, damit Sie nach keiner Anfrage eine unerwartete Rechnung bekommen."
         }
         (Kind::BalanceHeld, Tone::Neutral) => {
-            "Vorgemerkt wird, was ein Vorgang höchstens kosten kann, damit kein Geld doppelt ausgegeben wird; der Rest wird wieder frei."
+            "Vorgemerkt wird, was ein Vorgang höchstens kosten kann, damit kein Geld doppelt ausgegeben wird; was er nicht braucht, wird wieder frei."
         }
         (Kind::BalanceHeld, Tone::Warm) => {
             "Wir merken vor, was ein Vorgang höchstens kosten kann, damit Ihr Geld nie doppelt ausgegeben wird; was übrig bleibt, steht Ihnen wieder zur Verfügung."
@@ -308,7 +308,7 @@ const fn question(kind: RefusalKind, tone: Tone) -> &'static str {
         (Kind::BalanceHeld, Tone::Warm) => "Möchten Sie es in Kürze noch einmal versuchen?",
         (Kind::TopUpPending, Tone::Neutral) => "Kann diese Anfrage bis zum Eingang der Aufladung warten?",
         (Kind::TopUpPending, Tone::Warm) => {
-            "Möchten Sie sie noch einmal senden, sobald die Aufladung da ist?"
+            "Möchten Sie es noch einmal versuchen, sobald die Aufladung da ist?"
         }
         (Kind::SpendCapReached, Tone::Neutral) => "Ist dieses Limit noch das richtige?",
         (Kind::SpendCapReached, Tone::Warm) => "Passt dieses Limit noch für Sie?",
@@ -321,10 +321,12 @@ const fn question(kind: RefusalKind, tone: Tone) -> &'static str {
         (Kind::Duplicate, Tone::Neutral) => "War eine neue Anfrage mit eigenem Schlüssel gemeint?",
         (Kind::Duplicate, Tone::Warm) => "Wollten Sie eine neue Anfrage mit eigenem Schlüssel senden?",
         (Kind::KeyConflict, Tone::Neutral) => {
-            "Lässt sie sich mit einem eigenen Schlüssel noch einmal senden?"
+            "Lässt sich diese Anfrage mit einem eigenen Schlüssel noch einmal senden?"
         }
-        (Kind::KeyConflict, Tone::Warm) => "Möchten Sie sie mit einem eigenen Schlüssel noch einmal senden?",
-        (Kind::Unavailable, Tone::Neutral) => "Lässt sie sich in Kürze noch einmal senden?",
+        (Kind::KeyConflict, Tone::Warm) => {
+            "Möchten Sie diese Anfrage mit einem eigenen Schlüssel noch einmal senden?"
+        }
+        (Kind::Unavailable, Tone::Neutral) => "Lässt sich diese Anfrage in Kürze noch einmal senden?",
         (Kind::Unavailable, Tone::Warm) => "Möchten Sie es in Kürze noch einmal versuchen?",
         (Kind::UnknownPrice | Kind::WrongUnit | Kind::Misconfigured, Tone::Neutral) => {
             "Möchten Sie dies melden?"

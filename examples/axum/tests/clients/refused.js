@@ -2,8 +2,8 @@
 //
 //     node refused.js KEY NAME=BASE_URL...
 //
-// NAME is a shape, from a service where the account is empty, or begins with `held`, from one where its balance is in use.
-// Fails at the first thing that is not as expected. How often each service was asked is for the service to count.
+// NAME is a shape, from a service where the account is empty; `told`, from one that says more than that; or begins with `held`,
+// from one where the balance is in use. Fails at the first thing that is not as expected. How often each service was asked is for the service to count.
 
 const assert = require("node:assert");
 const OpenAI = require("openai");
@@ -17,7 +17,13 @@ const READS = {
   "error-object": ["INSUFFICIENT_BALANCE", undefined, "balance"],
   "error-string": [undefined, undefined, undefined],
   "open-ai": ["insufficient_balance", "insufficient_quota", "insufficient balance"],
-  "text": [undefined, undefined, "please recharge"],
+  "anthropic": [undefined, "billing_error", "insufficient balance"],
+  "google": [402, undefined, "insufficient balance"],
+  "open-router": [402, undefined, "insufficient balance"],
+  "problem": [undefined, undefined, undefined],
+  // It asks for JSON, and instead of these gets `flat`.
+  "text": [undefined, undefined, undefined],
+  "event": [undefined, undefined, undefined],
 };
 
 const [key, ...services] = process.argv.slice(2);
@@ -42,19 +48,27 @@ async function empty(shape, url) {
   }
 }
 
+async function told(name, url) {
+  const error = await ask(url).then(() => assert.fail("told: not refused"), (error) => error);
+  const { required, unit, options } = error.error.details;
+  assert.deepStrictEqual([required, unit], ["0.008", "USD"]);
+  assert.strictEqual(options.find((option) => option.kind === "top_up").link, "https://billing.example/top-up");
+}
+
 async function held(name, url) {
-  const answer = await ask(url);
+  const { data: answer, response } = await ask(url).withResponse();
+  assert.strictEqual(response.headers.get("x-charged"), "0.008", name);
   assert.strictEqual(answer.choices[0].message.content.split("\n").length, 3, name);
   assert.deepStrictEqual([answer.usage.prompt_tokens, answer.usage.completion_tokens], [SQL.length, 3], name);
 }
 
 async function main() {
-  const begun = services.map((service) => {
+  await Promise.all(services.map((service) => {
     const at = service.indexOf("=");
     const [name, url] = [service.slice(0, at), service.slice(at + 1)];
-    return name.startsWith("held") ? held(name, url) : empty(name, url);
-  });
-  await Promise.all(begun);
+    const check = { told, held }[name.split("-")[0]] ?? empty;
+    return check(name, url);
+  }));
 }
 
 main();

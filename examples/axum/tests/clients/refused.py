@@ -2,8 +2,8 @@
 
     refused.py KEY NAME=BASE_URL...
 
-NAME is a shape, from a service where the account is empty, or begins with `held`, from one where its balance is in use.
-Fails at the first thing that is not as expected. How often each service was asked is for the service to count.
+NAME is a shape, from a service where the account is empty; `told`, from one that says more than that; or begins with `held`, from
+one where the balance is in use. Fails at the first thing that is not as expected. How often each service was asked is for the service to count.
 """
 
 import sys
@@ -20,7 +20,13 @@ READS = {
     "error-object": ("INSUFFICIENT_BALANCE", None, "balance"),
     "error-string": (None, None, None),
     "open-ai": ("insufficient_balance", "insufficient_quota", "insufficient balance"),
-    "text": (None, None, None),
+    "anthropic": (None, "billing_error", "insufficient balance"),
+    "google": ("402", None, "insufficient balance"),
+    "open-router": ("402", None, "insufficient balance"),
+    "problem": ("insufficient_balance", "about:blank", None),
+    # It asks for JSON, and instead of these gets `flat`.
+    "text": ("402", None, "please recharge"),
+    "event": ("402", None, "please recharge"),
 }
 
 
@@ -31,7 +37,7 @@ def same(what, found, expected):
 def ask(url):
     client = openai.OpenAI(base_url=url, api_key=sys.argv[1], timeout=20)
     message = {"role": "user", "content": SQL}
-    return client.chat.completions.create(model="readings", messages=[message], max_tokens=3)
+    return client.chat.completions.with_raw_response.create(model="readings", messages=[message], max_tokens=3)
 
 
 def empty(shape, url):
@@ -51,14 +57,33 @@ def empty(shape, url):
         raise AssertionError(f"{shape}: not refused")
 
 
+def told(_, url):
+    try:
+        ask(url)
+    except openai.APIStatusError as error:
+        details = error.body["details"]
+        same("told, required", (details["required"], details["unit"]), ("0.008", "USD"))
+        top_up = next(option for option in details["options"] if option["kind"] == "top_up")
+        same("told, link", top_up["link"], "https://billing.example/top-up")
+    else:
+        raise AssertionError("told: not refused")
+
+
 def held(name, url):
-    answer = ask(url)
+    response = ask(url)
+    same(f"{name}, charged", response.headers["x-charged"], "0.008")
+    answer = response.parse()
     same(f"{name}, rows", len(answer.choices[0].message.content.splitlines()), 3)
     same(f"{name}, usage", (answer.usage.prompt_tokens, answer.usage.completion_tokens), (len(SQL), 3))
 
 
-services = [argument.split("=", 1) for argument in sys.argv[2:]]
+def check(service):
+    name, url = service.split("=", 1)
+    {"told": told, "held": held}.get(name.split("-")[0], empty)(name, url)
+
+
+services = sys.argv[2:]
 with ThreadPoolExecutor(len(services)) as pool:
-    results = [pool.submit(held if name.startswith("held") else empty, name, url) for name, url in services]
+    results = [pool.submit(check, service) for service in services]
 for result in results:
     result.result()

@@ -8,12 +8,13 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use axum::Router;
 use axum::extract::Request;
 use axum::middleware::{Next, from_fn};
-use billing_guard::{AccountId, Ledger, MemoryLedger, Renderer, Unit};
+use billing_guard::{AccountId, Ledger, MemoryLedger, Renderer, Unit, wait};
 use hmac::{Hmac, KeyInit, Mac};
-use metered_query::auth::{ApiKeys, Role};
+use metered_query::auth::{ApiKeys, Caller, Role};
+use metered_query::conversation::{Conversation, Pages, in_full};
 use metered_query::table::Table;
 use metered_query::webhook::WebhookSecret;
-use metered_query::{App, guard, router};
+use metered_query::{App, guard, house, router};
 use serde_json::{Value, json};
 use sha2::Sha256;
 
@@ -46,6 +47,9 @@ pub(crate) struct Setup {
     pub(crate) ledger: Arc<dyn Ledger>,
     pub(crate) renderer: Renderer,
     pub(crate) page_delay: Duration,
+    pub(crate) pages: Option<Pages>,
+    /// What all courtesies together may cost.
+    pub(crate) courtesies: &'static str,
     /// More routes, for what the service itself does not do.
     pub(crate) more: Router<App>,
 }
@@ -56,6 +60,8 @@ impl Default for Setup {
             ledger: Arc::new(MemoryLedger::new()),
             renderer: Renderer::default(),
             page_delay: Duration::from_millis(1),
+            pages: None,
+            courtesies: "0",
             more: Router::new(),
         }
     }
@@ -63,17 +69,24 @@ impl Default for Setup {
 
 impl Setup {
     pub(crate) fn start(self) -> Service {
-        let account = |id| AccountId::new(id).unwrap();
+        let caller = |account, role| Caller { account: AccountId::new(account).unwrap(), role };
+        let renderer = if self.pages.is_some() { in_full(self.renderer) } else { self.renderer };
+        let guard = guard(self.ledger, renderer).unwrap();
+        if usd(self.courtesies) > 0 {
+            let amount = guard.unit().amount(self.courtesies).unwrap();
+            wait(guard.top_up(&house().unwrap(), "courtesies".parse().unwrap(), amount)).unwrap();
+        }
         let app = App {
-            guard: guard(self.ledger, self.renderer).unwrap(),
             keys: ApiKeys::new([
-                ("key-of-ana", account("acct_a"), Role::Owner),
-                ("key-of-anas-app", account("acct_a"), Role::App),
-                ("key-of-ben", account("acct_b"), Role::Owner),
+                ("key-of-ana", caller("acct_a", Role::Owner)),
+                ("key-of-anas-app", caller("acct_a", Role::App)),
+                ("key-of-ben", caller("acct_b", Role::Owner)),
             ]),
             secret: WebhookSecret::new(SECRET),
             table: Arc::new(Table::generate()),
+            conversation: Arc::new(Conversation::new(&guard, self.pages).unwrap()),
             page_delay: self.page_delay,
+            guard,
         };
         let served = Arc::<Mutex<Vec<Served>>>::default();
         let log = Arc::clone(&served);

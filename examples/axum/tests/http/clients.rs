@@ -11,6 +11,8 @@ use billing_guard::{
     Shape, Unit, VoidRequest, wait,
 };
 
+use metered_query::conversation::Pages;
+
 use crate::client::{Served, Service, Setup};
 
 /// A service whose only balance is in use by work that runs elsewhere.
@@ -54,12 +56,17 @@ fn asked(service: &Service) -> Vec<Served> {
     served.iter().filter(|served| served.path == "/v1/chat/completions").cloned().collect()
 }
 
-/// Lets a client ask a service of each shape with an empty account, and three whose balance is in use.
+/// Lets a client ask a service of each shape with an empty account, one that says more, and three whose balance is in use.
 fn is_understood_by(program: &str, script: &str) {
-    let empty: Vec<_> = Shape::ALL
-        .iter()
-        .map(|shape| (shape, Setup { renderer: Renderer::new(*shape), ..Setup::default() }.start()))
-        .collect();
+    let empty = Shape::ALL.iter().map(|shape| {
+        (shape.to_string(), Setup { renderer: Renderer::new(*shape), ..Setup::default() }.start())
+    });
+    let told = Setup {
+        renderer: Renderer::new(Shape::OpenAi),
+        pages: Some(Pages::under("https://billing.example").unwrap()),
+        ..Setup::default()
+    };
+    let empty: Vec<_> = empty.chain([("told".to_owned(), told.start())]).collect();
     let held = [
         Held::start("flat-with-error", 402, Renderer::new(Shape::FlatWithError)),
         Held::start("open-ai", 402, Renderer::new(Shape::OpenAi)),
@@ -72,7 +79,7 @@ fn is_understood_by(program: &str, script: &str) {
     let client = Command::new(program.replace("{clients}", clients.to_str().unwrap()))
         .arg(folder.join("tests/clients").join(script))
         .arg("key-of-ana")
-        .args(empty.iter().map(|(shape, service)| url(shape.as_str(), service)))
+        .args(empty.iter().map(|(name, service)| url(name, service)))
         .args(held.iter().map(|held| url(&held.name, &held.service)))
         .env("NODE_PATH", clients.join("node_modules"))
         .stdout(Stdio::piped())
@@ -87,9 +94,9 @@ fn is_understood_by(program: &str, script: &str) {
     let client = client.wait_with_output().unwrap();
     assert!(client.status.success(), "{}", String::from_utf8_lossy(&client.stderr));
 
-    for (shape, service) in &empty {
+    for (name, service) in &empty {
         let asked = asked(service);
-        assert_eq!(asked.iter().map(|it| it.status).collect::<Vec<_>>(), [402], "{shape}: {asked:?}");
+        assert_eq!(asked.iter().map(|it| it.status).collect::<Vec<_>>(), [402], "{name}: {asked:?}");
     }
     for held in &held {
         let asked = asked(&held.service);
