@@ -221,8 +221,9 @@ impl Renderer {
         Ok(self)
     }
 
-    /// The same with another word for this kind where the shape has one: `error.code` in `ErrorObject`, `OpenAi` and
-    /// `FlatWithError`, `error` in `ErrorString`. [`Recognized`] knows only the words of the table in [`Shape`].
+    /// The same with another word for this kind where the shape has one: `error.code` in `ErrorObject`, `OpenAi`, `Event`
+    /// and `FlatWithError`, `error` in `ErrorString`, `error_code` in `Anthropic`, the reason in `Google`, `code` in
+    /// `Problem`. [`Recognized`] knows only the words of the table in [`Shape`].
     ///
     /// # Errors
     /// [`RenderSettingError::InvalidName`] unless it is 1 to [`MAX_NAME`](Self::MAX_NAME) letters, digits and `_.-`.

@@ -145,8 +145,9 @@ impl<'a> Answer<'a> {
         self.details().map(|details| String::from_utf8_lossy(&json(&details)).into_owned())
     }
 
-    pub(super) fn details(&self) -> Option<DetailsView<'_>> {
-        DetailsView::of(self)
+    /// In a box, since most answers have none and would only move the room for them around.
+    pub(super) fn details(&self) -> Option<Box<DetailsView<'_>>> {
+        DetailsView::of(self).map(Box::new)
     }
 
     pub(super) fn raw_data(&self) -> Option<&RawValue> {

@@ -45,6 +45,12 @@ pub(super) fn body(answer: &Answer<'_>) -> Vec<u8> {
 
 /// A catalogue may be anybody's, and a line that is none would pass for a choice or another answer.
 fn one_line(text: &str) -> Cow<'_, str> {
+    // Of what is not ASCII only characters that begin with these two bytes can break a line. Without an early end the
+    // search takes many bytes at a time.
+    let suspicious = |byte: u8| byte.is_ascii_control() | (byte == 0xc2) | (byte == 0xe2);
+    if !text.bytes().fold(false, |found, byte| found | suspicious(byte)) {
+        return Cow::Borrowed(text);
+    }
     let breaks = |c: char| c.is_control() || matches!(c, '\u{2028}' | '\u{2029}');
-    if text.contains(breaks) { Cow::Owned(text.replace(breaks, " ")) } else { Cow::Borrowed(text) }
+    Cow::Owned(text.replace(breaks, " "))
 }
