@@ -8,7 +8,8 @@ use std::error::Error;
 use std::sync::Arc;
 
 use billing_guard::{
-    AccountId, Guard, Job, Ledger, MemoryLedger, Notice, Policy, PriceBook, Tariff, Unit, Usage, wait,
+    AccountId, Guard, Job, Ledger, MemoryLedger, Notice, NoticeRules, Policy, PriceBook, Tariff, Unit, Usage,
+    wait,
 };
 
 fn main() -> Result<(), Box<dyn Error>> {
@@ -22,7 +23,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     let payment = arguments.next().unwrap_or_else(|| "evt_1001".to_owned());
     let guard = Guard::builder(ledger, PriceBook::new(usd))
         .price("query", Tariff::new().per_unit("rows", "0.002")?)
-        .policy(Policy::new().with_low_balance(usd.amount("0.50")?))
+        .policy(Policy::new().with_notices(NoticeRules::new().with_low_balance(usd.amount("0.50")?)))
         .build()?;
     // Who buys. Take it from the authenticated credential.
     let account = AccountId::new("acct_ana")?;
@@ -58,11 +59,6 @@ fn main() -> Result<(), Box<dyn Error>> {
         hold.covers("rows"),
         hold.available().unwrap_or(usd.zero()).human()
     );
-    for notice in hold.notices() {
-        if let Notice::LowBalance { threshold, available } = notice {
-            println!("notice    low balance: {} left, below {}", available.human(), threshold.human());
-        }
-    }
 
     // The work. It read fewer rows than it might have.
     let rows = (1..=300_u64).filter(|row| row % 7 != 0).count();
@@ -73,6 +69,11 @@ fn main() -> Result<(), Box<dyn Error>> {
         receipt.freed().human(),
         receipt.available().human()
     );
+    for notice in receipt.notices() {
+        if let Notice::LowBalance { threshold, balance } = notice {
+            println!("notice    low balance: {} left, below {}", balance.human(), threshold.human());
+        }
+    }
 
     // Too much for what is left: refused before any work was done, with a response to send.
     let Err(error) = wait(guard.hold(&account, Job::new("query").at_most("rows", 300_u64))) else {

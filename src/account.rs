@@ -3,6 +3,7 @@
 use crate::amount::{Amount, Unit};
 use crate::clock::Timestamp;
 use crate::grant::{Grant, Grants};
+use crate::told::{Standing, Told};
 
 /// What an account has, at one point of its sequence of changes.
 ///
@@ -16,6 +17,7 @@ pub struct Balance {
     pub(crate) seq: u64,
     pub(crate) as_of: Timestamp,
     pub(crate) grants: Grants,
+    pub(crate) told: Told,
 }
 
 impl Balance {
@@ -65,6 +67,19 @@ impl Balance {
         self.seq
     }
 
+    /// The latest top-up, credit that was bought; nothing before the first.
+    #[must_use]
+    pub const fn latest_top_up(&self) -> Amount {
+        self.unit.minor(self.told.top_up)
+    }
+
+    /// The number of the latest top-up's entry in the account's sequence; 0 before the first. Two nodes that decide on the next
+    /// top-up see the same, until one has been booked.
+    #[must_use]
+    pub const fn latest_top_up_seq(&self) -> u64 {
+        self.told.top_up_seq
+    }
+
     /// When this was so, on the ledger's clock.
     #[must_use]
     pub const fn as_of(&self) -> Timestamp {
@@ -90,6 +105,7 @@ pub struct Applied<T> {
     pub(crate) after: i64,
     pub(crate) seq: u64,
     pub(crate) novelty: Novelty,
+    pub(crate) standing: Standing,
 }
 
 impl<T> Applied<T> {
@@ -118,6 +134,21 @@ impl<T> Applied<T> {
         self.unit.minor(self.after)
     }
 
+    /// The sum of all entries just after it: what is available and what is held together.
+    #[must_use]
+    pub const fn posted_after(&self) -> Amount {
+        self.unit.minor(self.standing.posted)
+    }
+
+    /// The lowest [`posted_after`](Self::posted_after) that a reply about work (a hold or what became of it, a charge) had told
+    /// since credit last came in, before this one. The ledger keeps it in the same step, so a threshold is told as crossed by exactly one reply, where
+    /// `lowest_told >= threshold > posted_after`, whatever comes and goes between: holds move neither, and a refund or
+    /// adjustment raises it only where it lifts the balance a tenth above.
+    #[must_use]
+    pub const fn lowest_told(&self) -> Amount {
+        self.unit.minor(self.standing.told.lowest)
+    }
+
     /// The change's number in the account's sequence; for a replay the latest change's.
     #[must_use]
     pub const fn seq(&self) -> u64 {
@@ -133,7 +164,7 @@ impl<T> Applied<T> {
     /// The same with another value.
     #[must_use]
     pub fn map<U>(self, f: impl FnOnce(T) -> U) -> Applied<U> {
-        let Self { value, unit, before, after, seq, novelty } = self;
-        Applied { value: f(value), unit, before, after, seq, novelty }
+        let Self { value, unit, before, after, seq, novelty, standing } = self;
+        Applied { value: f(value), unit, before, after, seq, novelty, standing }
     }
 }

@@ -177,6 +177,8 @@ pub struct Counter {
     pub(crate) unit: Unit,
     pub(crate) used: i64,
     pub(crate) held: i64,
+    /// The most that was used of the whole period when a reply told of it.
+    pub(crate) told: i64,
 }
 
 impl Counter {

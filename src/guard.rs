@@ -1,11 +1,15 @@
 //! The guard: estimates, holds, and answers with a handle to work under or an error that renders.
 
+mod courtesy;
 pub(crate) mod error;
 mod fits;
 mod hold;
 mod in_memory;
+mod insights;
 mod job;
+mod notices;
 mod quote;
+mod refused;
 mod setup;
 
 use std::fmt;
@@ -21,18 +25,20 @@ use crate::ledger::future::LedgerFuture;
 use crate::ledger::reply::Statement;
 use crate::ledger::request::{HoldRequest, PostKind, PostRequest, StatementRequest};
 use crate::ledger::{Ledger, LedgerExt};
-use crate::notice;
 use crate::policy::{Enforcement, Policy};
 use crate::price::PriceBook;
 use crate::receipt::{Captured, Receipt};
 use crate::render::{Rendered, Renderer};
+use crate::told::Standing;
 use error::Error;
 pub use hold::Hold;
+pub use insights::{Insight, Insights};
 use job::Estimate;
 pub use job::Job;
+pub use notices::NoticeContext;
 pub use quote::Quote;
 pub use setup::{GuardBuilder, SetupError};
-use setup::{Observer, check_policy};
+use setup::{NoticeHook, Observer, check_policy};
 
 /// Guards work that costs money: holds its estimate before it runs, charges what it used.
 ///
@@ -70,6 +76,7 @@ pub(crate) struct Inner {
     pub(crate) policy: Policy,
     renderer: Arc<Renderer>,
     observer: Option<Observer>,
+    on_notice: Option<NoticeHook>,
 }
 
 impl Guard {
@@ -91,6 +98,7 @@ impl Guard {
                 policy,
                 renderer: Arc::clone(&self.inner.renderer),
                 observer: self.inner.observer.clone(),
+                on_notice: self.inner.on_notice.clone(),
             }),
         })
     }
@@ -143,17 +151,18 @@ impl Guard {
                 return LedgerFuture::ready(inner.observed_hold(account, job, Some(estimate), error));
             }
         };
-        self.inner.ledger.hold(request).map(move |answer| {
-            let applied = match answer {
-                Ok(applied) if applied.is_replay() => {
+        let asked = self.inner.ask(&account, &job, request, |ledger, request| ledger.hold(request));
+        asked.map(move |answer| {
+            let asked = match answer {
+                Ok((applied, _)) if applied.is_replay() => {
                     Err(Error::Duplicate { state: Box::new(applied.into_value()) })
                 }
-                Ok(applied) => Ok(applied),
-                Err(error) => Err(Error::from(error)),
+                Ok(asked) => Ok(asked),
+                Err(error) => Err(inner.refused(Some(&job), Some(&estimate.tariff), error)),
             };
-            match applied {
-                Ok(applied) => {
-                    let notices = notice::crossed(&applied, &inner.policy.low_balance);
+            match asked {
+                Ok((applied, courtesy)) => {
+                    let notices = inner.notices(&account, &applied, courtesy, job.notice_context);
                     Ok(Hold::open(inner, account, job, estimate, applied, notices))
                 }
                 Err(error) => inner.observed_hold(account, job, Some(estimate), error),
@@ -181,7 +190,7 @@ impl Guard {
     /// As [`hold`](Self::hold), and [`Error::InvalidJob`] for a job with bounded quantities.
     pub fn charge(&self, account: &AccountId, job: &Job) -> LedgerFuture<Receipt, Error> {
         let inner = Arc::clone(&self.inner);
-        let account = account.clone();
+        let (account, context) = (account.clone(), job.notice_context);
         let nothing = inner.prices.unit().zero();
         let observed =
             |error, cost| LedgerFuture::ready(inner.observed(&account, error).map(|_| unbooked(cost)));
@@ -193,12 +202,18 @@ impl Guard {
             Ok(request) => request,
             Err(error) => return observed(error, amount),
         };
-        self.inner.ledger.post(request).map(move |answer| match answer {
-            Ok(applied) => {
-                let notices = notice::crossed(&applied, &inner.policy.low_balance);
+        // Only for a refusal: kept where there is something to say then.
+        let other_prices = (!job.others.is_empty()).then(|| job.clone());
+        let asked = self.inner.ask(&account, job, request, |ledger, request| ledger.post(request));
+        asked.map(move |answer| match answer {
+            Ok((applied, courtesy)) => {
+                let notices = inner.notices(&account, &applied, courtesy, context);
                 Ok(Receipt { settled: applied.map(|entry| settled(&entry)), booked: true, notices })
             }
-            Err(error) => inner.observed(&account, Error::from(error)).map(|_| unbooked(amount)),
+            Err(error) => {
+                let error = inner.refused(other_prices.as_ref(), None, error);
+                inner.observed(&account, error).map(|_| unbooked(amount))
+            }
         })
     }
 
@@ -397,7 +412,14 @@ pub(crate) fn unbooked(cost: Amount) -> Receipt {
         status: HoldStatus::Voided,
         late: false,
     };
-    let nothing =
-        Applied { value: settled, unit: cost.unit(), before: 0, after: 0, seq: 0, novelty: Novelty::Fresh };
+    let nothing = Applied {
+        value: settled,
+        unit: cost.unit(),
+        before: 0,
+        after: 0,
+        seq: 0,
+        novelty: Novelty::Fresh,
+        standing: Standing::NOTHING,
+    };
     Receipt { settled: nothing, booked: false, notices: Vec::new() }
 }

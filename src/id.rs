@@ -228,6 +228,11 @@ impl IdempotencyKey {
         Self(ShortText::from_ascii(&text))
     }
 
+    /// A key made of parts that are visible ASCII and together at most 255 characters.
+    pub(crate) fn derived(text: &str) -> Self {
+        Self(ShortText::new(text))
+    }
+
     /// The key of an entry that sums up forgotten ones; none is looked up by it.
     pub(crate) fn opening() -> Self {
         Self(ShortText::new("opening"))

@@ -49,7 +49,8 @@
 //!   `SqliteStore`; what is promised then is in [`manual::durability`]. Feature `conformance` is the contract as a suite of
 //!   tests, for a ledger of your own.
 //! * [`Renderer`] turns an [`Error`] into the body a [`Shape`] documents; [`Recognized`] reads such a body again.
-//! * [`Spending`] sums up where an account's credit went; [`export`] writes its history for other programs.
+//! * [`Spending`] sums up where an account's credit went, and [`UsageDigest`] one period of it for a mail; [`BurnRate`] says
+//!   how fast it goes; [`Insights`] keeps what is known of it at hand; [`export`] writes its history for other programs.
 //! * [`Amount`] and [`Unit`], [`Quantity`] and [`Usage`], [`Timestamp`], [`Period`] and [`Clock`] are
 //!   the values.
 //!
@@ -116,6 +117,8 @@ pub mod store;
 mod sync;
 pub mod testing;
 mod text;
+mod told;
+mod top_up;
 mod usage;
 
 pub use account::{Applied, Balance, Novelty};
@@ -129,7 +132,7 @@ pub use error::{CapReached, LedgerError, LogFields, ShortReason, Shortfall};
 pub use forecast::BurnRate;
 pub use grant::{Draw, Grant, GrantKind, GrantTerms, Movement};
 pub use guard::error::Error;
-pub use guard::{Guard, GuardBuilder, Hold, Job, Quote, SetupError};
+pub use guard::{Guard, GuardBuilder, Hold, Insight, Insights, Job, NoticeContext, Quote, SetupError};
 pub use hold::{HoldState, HoldStatus, LateCapture, OverCapture};
 pub use id::{AccountId, IdError, IdempotencyKey, Label, Labels, ScopeId};
 pub use ledger::engine::observe::{Event, Observer};
@@ -147,22 +150,27 @@ pub use ledger::sqlite::{SqliteDurability, SqliteError, SqliteSettings, SqliteSt
 pub use ledger::{Ledger, LedgerExt};
 pub use limits::Limits;
 pub use link::{Link, LinkError};
-pub use messages::{English, Messages, Place, Wording};
-pub use notice::Notice;
+pub use messages::{English, German, Messages, Place, Tone, Wording};
+pub use notice::{Notice, NoticeRules};
 pub use period::{Period, PeriodError};
-pub use policy::{Enforcement, OnDrop, Policy};
+pub use policy::{Courtesy, Enforcement, OnDrop, Policy};
 pub use price::{LitellmImport, PriceBook, PriceError, Rate, Rounding, Tariff, UnknownPrice};
 pub use receipt::{Captured, Receipt};
 pub use refusal::{
     Alternative, Basis, Choice, Claim, Details, Disclosed, Disclosure, Fit, Free, Included,
-    InsufficientBalance, Offer, Options, OptionsDraft, Purchase, Refusal, RefusalKind, TopUp, TopUpAmount,
-    Work,
+    InsufficientBalance, Offer, OfferRules, Options, OptionsDraft, Purchase, Refusal, RefusalKind, TopUp,
+    TopUpAmount, Work,
 };
 pub use render::{
-    Answer, CustomShape, Recognized, RenderSettingError, Rendered, Renderer, Shape, SuccessHeaders,
+    Answer, CustomShape, GrpcStatus, McpResult, Recognized, RenderSettingError, Rendered, Renderer, Shape,
+    SuccessHeaders,
 };
 pub use runway::Runway;
-pub use spending::{Bin, Spending, SpendingError, SpendingRow, Spent, TopUse, TopUses};
+pub use spending::{Bin, Spending, SpendingError, SpendingRow, Spent, TopUse, TopUses, UsageDigest};
+pub use top_up::{
+    AutoCharge, AutoTopUp, AutoTopUpState, Consent, NoTopUp, PaymentSteps, TopUpDecision, TopUpError,
+    TopUpPresets,
+};
 pub use usage::{Quantity, QuantityName, Usage, UsageError};
 
 /// The README's examples compile, and the first one runs.

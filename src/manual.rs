@@ -2,9 +2,13 @@
 //!
 //! * [`contract`]: what every ledger does, clause by clause.
 //! * [`durability`]: what a ledger on a store promises beyond that, and what not.
+//! * [`saying_no`]: what a good refusal says, who may read how much of it, and which client reads which shape.
 
 #[doc = include_str!("manual/contract.md")]
 pub mod contract {}
 
 #[doc = include_str!("manual/durability.md")]
 pub mod durability {}
+
+#[doc = include_str!("manual/saying_no.md")]
+pub mod saying_no {}

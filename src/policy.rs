@@ -1,11 +1,16 @@
 //! What a host decides about its customers' requests: limits, lifetimes, and what to do when something does not fit.
 
+mod courtesy;
+
 use std::time::Duration;
 
 use crate::amount::Amount;
 use crate::cap::Caps;
 use crate::hold::{LateCapture, OverCapture};
 use crate::limits::Limits;
+use crate::notice::NoticeRules;
+
+pub use courtesy::Courtesy;
 
 /// Whether the guard refuses.
 ///
@@ -55,12 +60,12 @@ pub enum OnDrop {
 /// [`Guard::with_policy`](crate::Guard::with_policy).
 ///
 /// ```
-/// use billing_guard::{Policy, Unit};
+/// use billing_guard::{NoticeRules, Policy, Unit};
 ///
 /// let usd = Unit::new("USD", 6)?;
+/// let notices = NoticeRules::new().with_low_balance(usd.amount("5")?).with_low_balance(usd.amount("1")?);
 /// let policy = Policy::new()
-///     .with_low_balance(usd.amount("5")?)
-///     .with_low_balance(usd.amount("1")?)
+///     .with_notices(notices)
 ///     .with_largest_request(usd.amount("20")?);
 /// # Ok::<(), billing_guard::AmountError>(())
 /// ```
@@ -73,9 +78,8 @@ pub struct Policy {
     pub debt_limit: Option<Amount>,
     /// The most that any single request may be estimated at. No limit by default.
     pub largest_request: Option<Amount>,
-    /// Thresholds at which the customer is told that the balance is low, at most 16. They are compared with what is
-    /// available, so what running work holds counts as gone, and each time it falls below is told.
-    pub low_balance: Vec<Amount>,
+    /// What customers are told of before it is too late. Nothing by default.
+    pub notices: NoticeRules,
     /// Spend caps of every job, before its own: for the whole account, by plan. None by default.
     pub caps: Caps,
     /// How long work may take where its job does not say. 5 minutes by default.
@@ -86,25 +90,25 @@ pub struct Policy {
     pub over_capture: OverCapture,
     /// What to do when a capture comes after its hold was released.
     pub late_capture: LateCapture,
+    /// What is given to a customer whose balance runs out in the middle of something. Nothing by default.
+    pub courtesy: Option<Courtesy>,
 }
 
 impl Policy {
-    /// The most thresholds of [`low_balance`](Self::low_balance).
-    pub const MAX_THRESHOLDS: usize = 16;
-
-    /// The defaults: enforce, no debt, no largest request, no thresholds.
+    /// The defaults: enforce, no debt, no largest request, no notices.
     #[must_use]
     pub const fn new() -> Self {
         Self {
             enforcement: Enforcement::Enforce,
             debt_limit: None,
             largest_request: None,
-            low_balance: Vec::new(),
+            notices: NoticeRules::new(),
             caps: Caps::NONE,
             lifetime: Limits::DEFAULT_LIFETIME,
             grace: Limits::DEFAULT_GRACE,
             over_capture: OverCapture::UpToAvailable,
             late_capture: LateCapture::IfAvailable,
+            courtesy: None,
         }
     }
 
@@ -129,10 +133,10 @@ impl Policy {
         self
     }
 
-    /// Adds a threshold at which the customer is told that the balance is low.
+    /// Sets what customers are told of before it is too late.
     #[must_use]
-    pub fn with_low_balance(mut self, threshold: Amount) -> Self {
-        self.low_balance.push(threshold);
+    pub fn with_notices(mut self, notices: NoticeRules) -> Self {
+        self.notices = notices;
         self
     }
 
@@ -168,6 +172,13 @@ impl Policy {
     #[must_use]
     pub fn with_late_capture(mut self, late: LateCapture) -> Self {
         self.late_capture = late;
+        self
+    }
+
+    /// Sets what is given to a customer whose balance runs out in the middle of something.
+    #[must_use]
+    pub fn with_courtesy(mut self, courtesy: Courtesy) -> Self {
+        self.courtesy = Some(courtesy);
         self
     }
 }

@@ -5,6 +5,7 @@ mod claim;
 mod details;
 mod kind;
 mod options;
+mod rules;
 mod short;
 
 use std::fmt;
@@ -19,6 +20,7 @@ pub use claim::{Claim, Offer};
 pub use details::{Details, Disclosed, Disclosure, Included, Work};
 pub use kind::RefusalKind;
 pub use options::{Basis, Choice, Free, Options, OptionsDraft, Purchase, TopUp, TopUpAmount};
+pub use rules::OfferRules;
 use short::jittered;
 pub use short::{Alternative, Fit, InsufficientBalance};
 

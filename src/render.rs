@@ -9,7 +9,9 @@ mod error_string;
 mod event;
 mod flat;
 mod google;
+mod grpc;
 mod headers;
+mod mcp;
 mod negotiate;
 mod open_ai;
 mod open_router;
@@ -34,7 +36,9 @@ use crate::refusal::{Details, Disclosed, Disclosure, Refusal, RefusalKind};
 use crate::text::quoted;
 
 pub use answer::Answer;
+pub use grpc::GrpcStatus;
 use headers::Hook;
+pub use mcp::McpResult;
 pub use parse::Recognized;
 pub use rendered::Rendered;
 pub use setting_error::RenderSettingError;
@@ -364,10 +368,13 @@ impl Renderer {
     /// [disclosure](Self::with_disclosure) goes.
     #[must_use]
     pub fn render_with(&self, refusal: &Refusal, details: &Details) -> Rendered {
-        let told = Disclosed::new(refusal, details, self.disclosure, self.clock.now());
-        let answer = Answer::new(self, told);
+        let answer = Answer::new(self, self.disclosed(refusal, details));
         let headers = headers::of(self, &answer);
         Rendered { status: answer.status(), headers, body: self.shape.body(&answer) }
+    }
+
+    fn disclosed<'a>(&self, refusal: &'a Refusal, details: &'a Details) -> Disclosed<'a> {
+        Disclosed::new(refusal, details, self.disclosure, self.clock.now())
     }
 
     /// All catalogues: the default, and the others.

@@ -29,4 +29,20 @@ impl Runway {
     pub const fn at_most_days(&self) -> Option<u32> {
         self.at_most_days
     }
+
+    /// What a host knows from a forecast of its own, in whole days. Of numbers that are not in order the later ones are
+    /// raised.
+    ///
+    /// ```
+    /// use billing_guard::Runway;
+    ///
+    /// let runway = Runway::new(5, 7, Some(10));
+    /// assert_eq!((runway.at_least_days(), runway.about_days(), runway.at_most_days()), (5, 7, Some(10)));
+    /// assert_eq!(Runway::new(5, 4, Some(3)), Runway::new(5, 5, Some(5)));
+    /// ```
+    #[must_use]
+    pub fn new(at_least_days: u32, about_days: u32, at_most_days: Option<u32>) -> Self {
+        let about_days = about_days.max(at_least_days);
+        Self { at_least_days, about_days, at_most_days: at_most_days.map(|most| most.max(about_days)) }
+    }
 }

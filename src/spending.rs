@@ -1,5 +1,6 @@
 //! Where the credits went: charges summed up by label and time, from statements.
 
+mod digest;
 mod stored;
 mod top;
 
@@ -15,6 +16,7 @@ use crate::ledger::reply::Statement;
 use crate::ledger::request::{Order, StatementRequest};
 use crate::limits::Limits;
 use crate::period::{Period, PeriodError};
+pub use digest::UsageDigest;
 pub use top::{TopUse, TopUses};
 
 /// How finely time is cut.
@@ -131,6 +133,13 @@ impl Sums {
         })
     }
 
+    /// Takes off a part of it.
+    const fn take(&mut self, part: Self) {
+        self.charged = self.charged.saturating_sub(part.charged);
+        self.refunded = self.refunded.saturating_sub(part.refunded);
+        self.charges = self.charges.saturating_sub(part.charges);
+    }
+
     /// Adds to a part of a total that was found to fit.
     fn add(&mut self, other: Self) {
         *self = self.checked_add(other).unwrap_or(*self);
@@ -181,6 +190,32 @@ impl Spending {
 
     fn check_unbegun(&self) -> Result<(), SpendingError> {
         self.seen.map_or(Ok(()), |_| Err(SpendingError::Begun))
+    }
+
+    /// Begins after this entry instead of with the oldest: what was booked until then is left out like what was folded.
+    pub(crate) fn begin_after(&mut self, entry: &Entry) {
+        if self.seen.is_none() {
+            self.seen = Some(Seen { seq: entry.seq(), balance: entry.balance_after().minor() });
+            self.folded_until = Some(entry.booked_at());
+        }
+    }
+
+    /// Leaves out the rows that ended by then, like what was folded.
+    pub(crate) fn forget_before(&mut self, at: Timestamp) {
+        let kept = self.rows.split_off(&(self.start_of(at), None));
+        let gone = std::mem::replace(&mut self.rows, kept);
+        if let Some((start, _)) = gone.keys().next_back() {
+            let until = self.end_of(*start);
+            self.folded_until = Some(self.folded_until.map_or(until, |folded| folded.max(until)));
+        }
+        for sums in gone.values() {
+            self.total.take(*sums);
+        }
+    }
+
+    /// Whether something found no room in the rows.
+    pub(crate) fn is_full(&self) -> bool {
+        self.other != Sums::default()
     }
 
     /// Asks for the entries after those that were counted, as many as a page can have.
@@ -314,7 +349,8 @@ impl Spending {
         self.spent(self.total)
     }
 
-    /// Until when the ledger has folded entries that could not be counted; `None` if every entry there was is counted.
+    /// Until when the ledger has folded entries that could not be counted, or entries were left out because they are too old
+    /// to matter ([`Insight::spending`](crate::Insight::spending)); `None` if every entry there was is counted.
     #[must_use]
     pub const fn folded_until(&self) -> Option<Timestamp> {
         self.folded_until

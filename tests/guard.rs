@@ -11,9 +11,10 @@ use billing_guard::{
     AccountId, Amount, Applied, Balance, BalanceRequest, Cap, Caps, CaptureRequest, Captured, ChargeRef,
     CountersPage, CountersRequest, Enforcement, Entry, EntryKind, Error, FindRequest, Found, GrantTerms,
     Guard, HoldRequest, HoldState, HoldStatus, HoldsPage, HoldsRequest, IdempotencyKey, Job, Ledger,
-    LedgerError, LedgerExt, LedgerFuture, Limits, ManualClock, MemoryLedger, Notice, OnDrop, Period, Policy,
-    PostKind, PostRequest, PriceBook, Quantity, Quote, RefusalKind, ResizeRequest, SetupError, ShortReason,
-    Statement, StatementRequest, SweepRequest, Swept, Tariff, Unit, Usage, VoidRequest, wait,
+    LedgerError, LedgerExt, LedgerFuture, Limits, ManualClock, MemoryLedger, Notice, NoticeRules, OnDrop,
+    Period, Policy, PostKind, PostRequest, PriceBook, Quantity, Quote, RefusalKind, ResizeRequest,
+    SetupError, ShortReason, Statement, StatementRequest, SweepRequest, Swept, Tariff, Unit, Usage,
+    VoidRequest, wait,
 };
 use proptest::prelude::*;
 
@@ -399,7 +400,10 @@ fn work_that_is_only_observed_shows_what_it_cost_even_if_it_was_too_large() {
 #[test]
 fn each_crossing_of_a_threshold_is_told_once_across_nodes() {
     let ledger: Arc<dyn Ledger> = Arc::new(MemoryLedger::new());
-    let policy = || Policy::new().with_low_balance(dollars("5")).with_low_balance(dollars("2"));
+    let policy = || {
+        Policy::new()
+            .with_notices(NoticeRules::new().with_low_balance(dollars("5")).with_low_balance(dollars("2")))
+    };
     let nodes = [guard_over(Arc::clone(&ledger), policy()), guard_over(ledger, policy())];
     wait(nodes[0].top_up(&account(), key("funding"), dollars("10"))).unwrap();
     let told: Vec<Notice> = std::thread::scope(|scope| {
@@ -414,9 +418,9 @@ fn each_crossing_of_a_threshold_is_told_once_across_nodes() {
             .collect();
         threads.into_iter().flat_map(|thread| thread.join().unwrap()).collect()
     });
-    let low = |threshold: &str, available: &str| Notice::LowBalance {
+    let low = |threshold: &str, balance: &str| Notice::LowBalance {
         threshold: dollars(threshold),
-        available: dollars(available),
+        balance: dollars(balance),
     };
     assert_eq!(told.len(), 2, "{told:?}");
     assert!(told.contains(&low("5", "4.9")) && told.contains(&low("2", "1.9")), "{told:?}");
@@ -512,23 +516,43 @@ fn a_store_that_has_lost_data_is_503_and_the_log_says_how_much() {
     assert!(!error.to_string().contains('7'));
 }
 
+fn thresholds(count: i64) -> Policy {
+    let rules =
+        (0..count).fold(NoticeRules::new(), |rules, minor| rules.with_low_balance(usd().minor(minor)));
+    Policy::new().with_notices(rules)
+}
+
 #[test]
 fn settings_that_make_no_sense_are_named_when_the_guard_is_built() {
     let build = |policy| guard_over_result(policy).unwrap_err();
+    let told = |rules| Policy::new().with_notices(rules);
     let eur = Unit::new("EUR", 2).unwrap().amount("7.77").unwrap();
     for (error, named) in [
         (build(Policy::new().with_debt_limit(eur)), "debt limit 7.77 EUR/2"),
-        (build(Policy::new().with_low_balance(eur)), "low-balance threshold 7.77 EUR/2"),
+        (
+            build(Policy::new().with_notices(NoticeRules::new().with_low_balance(eur))),
+            "low-balance threshold 7.77 EUR/2",
+        ),
         (build(Policy::new().with_largest_request(dollars("-1"))), "-1 USD/6"),
         (build(Policy::new().with_lifetime(Duration::ZERO)), "0ns"),
         (build(Policy::new().with_grace(Limits::MAX_GRACE * 2)), "172800s"),
-        (build((0..17).fold(Policy::new(), |p, i| p.with_low_balance(usd().minor(i)))), "17"),
+        (build(thresholds(17)), "17"),
+        (build(told(NoticeRules::new().with_low_share(0))), "0 %"),
+        (build(told(NoticeRules::new().with_low_share(100))), "100 %"),
+        (build(told(NoticeRules::new().with_cap_spent(49))), "49 %"),
+        (build(told(NoticeRules::new().with_cap_spent(101))), "101 %"),
+        (build(told(NoticeRules::new().with_short_runway(0))), "0 days"),
+        (build(told(NoticeRules::new().with_short_runway(367))), "367 days"),
+        (build(told(NoticeRules::new().with_largest_request(eur))), "7.77 EUR/2"),
+        (build(told(NoticeRules::new().with_credit_ending(Duration::ZERO))), "0ns for credit"),
+        (
+            build(told(NoticeRules::new().with_hold_ending(Duration::from_secs(2_592_001)))),
+            "2592001s for holds",
+        ),
     ] {
         assert!(error.to_string().contains(named), "{named} is not named in {error}");
     }
-    assert!(
-        guard_over_result((0..16).fold(Policy::new(), |p, i| p.with_low_balance(usd().minor(i)))).is_ok()
-    );
+    assert!(guard_over_result(thresholds(16)).is_ok());
     let twice = Guard::in_memory(usd()).price("q", Tariff::free()).price("q", Tariff::free()).build();
     assert!(matches!(twice, Err(SetupError::Price(_))));
 }

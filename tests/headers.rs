@@ -6,8 +6,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use billing_guard::{
-    AccountId, Disclosed, Enforcement, English, Guard, Job, Messages, Notice, Place, Policy, Refusal,
-    RenderSettingError, Renderer, Shape, SuccessHeaders, Tariff, Timestamp, Unit, wait,
+    AccountId, Disclosed, Enforcement, English, Guard, Job, Messages, Notice, NoticeRules, Place, Policy,
+    Refusal, RenderSettingError, Renderer, Shape, SuccessHeaders, Tariff, Timestamp, Unit, wait,
 };
 use http::{HeaderMap, HeaderName, HeaderValue};
 use proptest::prelude::*;
@@ -210,8 +210,8 @@ fn success_headers_are_what_the_host_named() {
         let tariff = Tariff::new().fixed("0.4").unwrap();
         Guard::in_memory(usd).price("message", tariff).policy(policy).build().unwrap()
     };
-    let policy = Policy::new().with_low_balance(usd.amount("0.5").unwrap());
-    let guarded = guard(policy.with_low_balance(usd.amount("0.25").unwrap()));
+    let rules = NoticeRules::new().with_low_balance(usd.amount("0.5").unwrap());
+    let guarded = guard(Policy::new().with_notices(rules.with_low_balance(usd.amount("0.25").unwrap())));
     let account = AccountId::new("acct_1").unwrap();
     wait(guarded.top_up(&account, "t".parse().unwrap(), usd.amount("1").unwrap())).unwrap();
     let job = Job::new("message");
@@ -250,13 +250,13 @@ fn success_headers_are_what_the_host_named() {
 fn a_stream_begins_with_the_notices_of_its_hold() {
     let usd = Unit::new("USD", 6).unwrap();
     let notices = [
-        Notice::LowBalance { threshold: usd.minor(5), available: usd.minor(4) },
+        Notice::LowBalance { threshold: usd.minor(5), balance: usd.minor(4) },
         Notice::CreditEndsSoon {
             label: Some("Gift".parse().unwrap()),
             remaining: usd.minor(1),
             ends_at: Timestamp::default(),
         },
-        Notice::LowBalance { threshold: usd.minor(4), available: usd.minor(4) },
+        Notice::LowBalance { threshold: usd.minor(4), balance: usd.minor(4) },
     ];
     let headers = SuccessHeaders::new().charged("x-charged").unwrap().notices("x-notices").unwrap();
     assert_eq!(

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 /// The plain data everything else is made of.
 const VALUES: &[&str] = &[
     "account", "amount", "cap", "clock", "content", "entry", "few", "grant", "hold", "id", "limits", "link",
-    "notice", "period", "receipt", "runway", "sync", "text", "usage",
+    "notice", "period", "receipt", "runway", "sync", "text", "told", "usage",
 ];
 /// What everybody may know of the ledger: the trait, its requests, replies and futures.
 const CONTRACT: &[&str] = &["ledger", "ledger::future", "ledger::reply", "ledger::request"];
@@ -35,6 +35,7 @@ fn allowed(part: &str) -> Vec<&'static str> {
         "forecast" => vec!["spending"],
         "policy" => vec!["error"],
         "refusal" => vec!["error", "forecast", "spending"],
+        "top_up" => vec!["error", "forecast", "refusal"],
         "messages" => vec!["error", "forecast", "refusal", "spending"],
         "render" => vec!["error", "forecast", "refusal", "messages", "spending"],
         "testing" => contract_and(&["error"]),
@@ -80,6 +81,7 @@ fn parts() -> Vec<&'static str> {
         "forecast",
         "policy",
         "refusal",
+        "top_up",
         "messages",
         "render",
         "testing",

@@ -5,16 +5,20 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use billing_guard::{
-    Disclosed, English, InsufficientBalance, Messages, Place, Recognized, Refusal, RefusalKind, Rendered,
-    Renderer, Shape, Shortfall, Timestamp, Unit, Wording,
+    Basis, Details, Disclosed, Disclosure, English, Free, InsufficientBalance, Label, Link, Messages,
+    Options, Place, Purchase, Recognized, Refusal, RefusalKind, Rendered, Renderer, Shape, Shortfall,
+    Timestamp, TopUp, TopUpAmount, Unit, Wording,
 };
 use serde_json::Value;
 use serde_json::value::RawValue;
 
 use crate::choices::Choices;
 
-/// The statuses that refusals have, and two that they never have. Text of a seed chooses one by its place.
-const STATUSES: [u16; 7] = [402, 409, 429, 500, 503, 200, 404];
+/// The statuses that refusals have, two that they never have, and those that only other services refuse with. Text of a
+/// seed chooses one by its place.
+const STATUSES: [u16; 11] = [402, 409, 429, 500, 503, 200, 404, 400, 401, 403, 422];
+
+const ERROR_INFO: &str = "type.googleapis.com/google.rpc.ErrorInfo";
 
 /// Looks at the bytes as the body of an answer, after one byte for its status. Then lets the same bytes choose a refusal
 /// and how it is rendered, reads the answer back, and looks at the answer with one byte of it changed.
@@ -26,9 +30,14 @@ pub fn refusal_body(data: &[u8]) {
     let mut choices = Choices::new(data);
     let refusal = refusal(&mut choices);
     let (renderer, words) = renderer(&mut choices);
-    let answer = renderer.render(&refusal);
+    let levels = [Disclosure::Nothing, Disclosure::WhatFits, Disclosure::Amounts, Disclosure::Usage];
+    let (level, details) = (choices.pick(&levels), details(&mut choices));
+    let renderer = renderer.with_disclosure(level);
+    let plain = level == Disclosure::Nothing && details == Details::new();
+    let answer = renderer.render_with(&refusal, &details);
     match words {
         Words::OfTheCrate => check_read_back(&refusal, renderer.shape(), &answer),
+        Words::OfTheHost if !plain => look_at(answer.status(), answer.body()),
         Words::OfTheHost => check_other_words(&refusal, renderer.shape(), &answer),
     }
     let mut body = answer.body().to_vec();
@@ -46,24 +55,38 @@ fn look_at(status: u16, body: &[u8]) {
     }
     let Some(found) = found else { return };
     let kind = found.kind();
+    let Some(shape) = found.shape() else {
+        look_at_peer(&found);
+        return;
+    };
     let held_as_429 = kind == RefusalKind::BalanceHeld && status == 429;
-    assert!(kind.status() == status || held_as_429, "{kind:?} with {status}");
+    let in_stream = shape == Shape::Event && status == 200;
+    assert!(kind.status() == status || held_as_429 || in_stream, "{kind:?} with {status}");
     match (found.top_up_helps(), found.retry_helps()) {
         (None, None) => assert_eq!(kind, RefusalKind::InsufficientBalance, "only this name is shared"),
         helps => assert_eq!(helps, (Some(kind.top_up_helps()), Some(kind.retry_helps()))),
     }
-    if let Some(code) = found.service_code() {
+    if let Some(code) = found.service_code().filter(|_| !in_stream) {
         assert!(code.to_string().starts_with(&status.to_string()), "{code} with {status}");
     }
-    let enveloped = matches!(found.shape(), Shape::Flat | Shape::FlatWithError);
-    assert_eq!(found.service_code().is_some(), enveloped);
+    let enveloped = matches!(shape, Shape::Flat | Shape::FlatWithError);
+    // An event may have an envelope in it.
+    assert_eq!(found.service_code().is_some() && shape != Shape::Event, enveloped);
     assert!(found.name().is_some() || !enveloped);
     // The same fields once more, from the whole of it. What is nested too deep for that is just not checked so.
-    if let Some(json) = serde_json::from_slice::<Value>(body).ok().filter(|_| found.shape() != Shape::Text) {
+    if let Some(json) = serde_json::from_slice::<Value>(body).ok().filter(|_| shape != Shape::Text) {
         let error = &json["error"];
-        let code = match found.shape() {
+        let code = match shape {
             Shape::Flat => None,
             Shape::ErrorString => error.as_str(),
+            Shape::Problem => json["code"].as_str(),
+            Shape::Anthropic => error["details"]["error_code"].as_str(),
+            Shape::Google => {
+                let details = error["details"].as_array().expect("a list");
+                let infos = details.iter().filter(|one| one["@type"] == ERROR_INFO);
+                infos.filter_map(|info| info["reason"].as_str()).next()
+            }
+            Shape::OpenRouter => error["code"].as_str(),
             _ => {
                 assert!(error.is_object(), "{json}");
                 error["code"].as_str()
@@ -73,7 +96,17 @@ fn look_at(status: u16, body: &[u8]) {
         assert!(!enveloped || json["code"] == status, "{status}: {json}");
         assert_eq!(found.name(), json["name"].as_str().filter(|_| enveloped), "{json}");
     }
-    assert!(!found.message().is_empty() || found.shape() != Shape::Text, "recognised by nothing");
+    assert!(!found.message().is_empty() || shape != Shape::Text, "recognised by nothing");
+}
+
+/// What another service said in a form of its own: only some kinds are said so, and always for certain.
+fn look_at_peer(found: &Recognized) {
+    use RefusalKind::{BalanceHeld, InsufficientBalance, SpendCapReached};
+    let kind = found.kind();
+    assert!(matches!(kind, InsufficientBalance | BalanceHeld | SpendCapReached), "{kind:?}");
+    let helps = (Some(kind.top_up_helps()), Some(kind.retry_helps()));
+    assert_eq!((found.top_up_helps(), found.retry_helps()), helps);
+    assert_eq!((found.name(), found.service_code()), (None, None));
 }
 
 /// That this answer, with texts of the crate, is read back as this refusal in this shape, and as nothing under
@@ -82,13 +115,14 @@ pub fn check_read_back(refusal: &Refusal, shape: Shape, answer: &Rendered) {
     let text = String::from_utf8_lossy(answer.body());
     let found = Recognized::parse(answer.status(), answer.body());
     let found = found.unwrap_or_else(|| panic!("{refusal:?} is not recognised: {text}"));
-    assert_eq!((found.kind(), found.shape()), (refusal.kind(), shape), "{text}");
+    assert_eq!((found.kind(), found.shape()), (refusal.kind(), Some(shape)), "{text}");
     let helps = (Some(refusal.top_up_helps()), Some(refusal.retry_helps()));
     assert_eq!((found.top_up_helps(), found.retry_helps()), helps, "{text}");
     for other in STATUSES.into_iter().filter(|other| *other != answer.status()) {
         // A held balance has two, and some shapes do not name theirs.
         let held = refusal.kind() == RefusalKind::BalanceHeld && matches!(other, 402 | 429);
-        assert!(held || Recognized::parse(other, answer.body()).is_none(), "{other}: {text}");
+        let in_stream = shape == Shape::Event && other == 200;
+        assert!(held || in_stream || Recognized::parse(other, answer.body()).is_none(), "{other}: {text}");
     }
     look_at(answer.status(), answer.body());
 }
@@ -97,7 +131,7 @@ pub fn check_read_back(refusal: &Refusal, shape: Shape, answer: &Rendered) {
 fn check_other_words(refusal: &Refusal, shape: Shape, answer: &Rendered) {
     let text = String::from_utf8_lossy(answer.body());
     let found = Recognized::parse(answer.status(), answer.body());
-    let short = matches!(refusal.kind(), RefusalKind::InsufficientBalance | RefusalKind::BalanceHeld);
+    let short = refusal.kind().name() == RefusalKind::InsufficientBalance.name();
     match (shape, found) {
         // A shared name, and nothing beside it; as a 429 not even that says enough.
         (Shape::Flat, Some(found)) if short => {
@@ -109,15 +143,24 @@ fn check_other_words(refusal: &Refusal, shape: Shape, answer: &Rendered) {
         }
         (Shape::Flat, None) => assert_eq!(answer.status(), 429, "{text}"),
         (Shape::Text, None) => {}
+        // It has no word for kinds without a limit.
+        (Shape::OpenRouter, None) => {
+            assert!(
+                refusal.kind().status() != 402 && refusal.kind() != RefusalKind::BudgetExceeded,
+                "{text}"
+            );
+        }
         (Shape::Text, Some(found)) => assert!(short || found.kind() == refusal.kind(), "{text}"),
-        (_, Some(found)) => assert_eq!((found.kind(), found.shape()), (refusal.kind(), shape), "{text}"),
+        (_, Some(found)) => {
+            assert_eq!((found.kind(), found.shape()), (refusal.kind(), Some(shape)), "{text}");
+        }
         (_, None) => panic!("{refusal:?} is not recognised: {text}"),
     }
     look_at(answer.status(), answer.body());
 }
 
 fn refusal(choices: &mut Choices<'_>) -> Refusal {
-    match choices.below(13) {
+    match choices.below(15) {
         // Empty, in debt or held: the numbers decide.
         0..=2 => short(choices).into(),
         3 => Refusal::RequestTooLarge { maximum: unit(choices).minor(choices.number()) },
@@ -129,6 +172,11 @@ fn refusal(choices: &mut Choices<'_>) -> Refusal {
         9 => Refusal::WrongUnit,
         10 => Refusal::Misconfigured,
         11 => Refusal::HoldLost,
+        12 => short(choices).with_top_up_pending(Duration::from_secs(2)).into(),
+        13 => Refusal::SpendCapReached {
+            label: choices.flag().then(|| label(choices)).flatten(),
+            resets_at: choices.flag().then(|| Timestamp::from_micros(choices.number())),
+        },
         _ => Refusal::unavailable(),
     }
 }
@@ -160,6 +208,27 @@ fn short(choices: &mut Choices<'_>) -> InsufficientBalance {
         assert!(limits.contains(&wait), "{wait:?}");
     }
     short
+}
+
+/// What there is to tell beside the sentence, with any text in its labels.
+fn details(choices: &mut Choices<'_>) -> Details {
+    let mut details = Details::new();
+    if choices.flag() {
+        let link = Link::new("https://example.com/insufficient_quota").expect("a link");
+        let amounts = vec![TopUpAmount::new(unit(choices).minor(choices.number()), Basis::ThisRequest)];
+        let top_up = TopUp::new(link.clone()).with_amounts(amounts);
+        let options = Options::draft().purchase(Purchase::top_up(top_up)).free(Free::contact(link));
+        details = details.with_options(options);
+    }
+    if let Some(plan) = label(choices) {
+        details = details.with_plan(plan);
+    }
+    details
+}
+
+fn label(choices: &mut Choices<'_>) -> Option<Label> {
+    let text = String::from_utf8_lossy(choices.rest()).into_owned();
+    text.chars().take(20).collect::<String>().parse().ok()
 }
 
 enum Words {

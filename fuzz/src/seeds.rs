@@ -28,7 +28,7 @@ const AMOUNTS: &[&str] = &[
     "\"X/12\"",
 ];
 
-/// The first character chooses the status: 402, 409, 429, 500, 503, 200, 404.
+/// The first character chooses the status: 402, 409, 429, 500, 503, 200, 404, 400, 401, 403, and 422 for `:`.
 const REFUSALS: &[&str] = &[
     r#"0{"data":null,"code":402,"name":"InsufficientBalanceError","status":40203,"message":"Account balance not enough to run this query, please recharge.","readableMessage":"Account balance not enough to run this query, please recharge."}"#,
     r#"2{"data":[1,{"error":"x"}],"error":{"message":"Your account balance is in use by work that is still running. A retry in a moment may succeed.","type":"balance_held","param":null,"code":"balance_held"},"code":429,"name":"RateLimitTriggeredError","status":42903,"message":"Wait.","readableMessage":"Wait."}"#,
@@ -40,6 +40,23 @@ const REFUSALS: &[&str] = &[
     "0InsufficientBalanceError: Your account has an insufficient balance for this request, please recharge.\n",
     "0This request is larger than any single request may be. The maximum is 2.50 USD.\n",
     "4The service could not confirm this request just now. Please try again shortly.",
+    // Other services.
+    r#"0{"error":{"message":"Insufficient credits","code":402,"metadata":{"limit_source":"openrouter_in_flight_budget","remedy_hint":"retry"}}}"#,
+    r#"2{"error":{"message":"You exceeded your current quota.","type":"insufficient_quota","param":null,"code":"organization_spend_limit_exceeded"}}"#,
+    r#"7{"type":"error","error":{"type":"invalid_request_error","message":"Your credit balance is too low."}}"#,
+    r#"2{"error":{"code":429,"message":"Your prepayment credits are depleted.","status":"RESOURCE_EXHAUSTED"}}"#,
+    r#"0{"success":false,"error":"Insufficient credits to perform this request."}"#,
+    r#"0{"title":"Billing required","detail":"You need to set up billing.","status":402}"#,
+    r#"8{"detail":{"status":"quota_exceeded","message":"This request exceeds your quota."}}"#,
+    r#"9{"error":{"message":"m","type":"new_api_error","param":"","code":"insufficient_user_quota"}}"#,
+    r#":{"error":{"message":"Budget has been exceeded!","type":"budget_exceeded","param":null,"code":"422"}}"#,
+    // In the other shapes.
+    r#"0{"type":"error","error":{"type":"billing_error","message":"m","details":{"error_code":"top_up_pending"}},"request_id":"r"}"#,
+    r#"0{"error":{"code":402,"message":"m","status":"RESOURCE_EXHAUSTED","details":[{"@type":"type.googleapis.com/google.rpc.ErrorInfo","reason":"BALANCE_HELD"}]}}"#,
+    r#"0{"error":{"code":402,"message":"m","metadata":{"limit_source":"in_flight_budget","remedy_hint":"retry_later","reason":"balance_held"}}}"#,
+    r#"1{"type":"about:blank","title":"Conflict","status":409,"detail":"d","code":"duplicate_request"}"#,
+    "5event: error\ndata: {\"error\":{\"message\":\"m\",\"type\":\"balance_held\",\"param\":null,\"code\":\"balance_held\"}}\n\n",
+    "5data: {\"error\":{\"code\":402,\"message\":\"Insufficient credits\"}}",
     // A held balance, by its numbers, in each shape.
     "006179990000000000110",
     "006179990000000001110",
@@ -47,6 +64,11 @@ const REFUSALS: &[&str] = &[
     "006179990000000003110",
     "006179990000000004110",
     "006179990000000005110",
+    "006179990000000006110",
+    "006179990000000007110",
+    "006179990000000008110",
+    "006179990000000009110",
+    "00617999000000000:110",
 ];
 
 /// First what the ledger keeps. Then for each command a letter, the account and one digit for each choice it leaves:

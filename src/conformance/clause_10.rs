@@ -15,6 +15,8 @@ pub(super) const CHECKS: &[Check] = clause! { 10:
     reads_and_refusals_carry_the_number
     a_balance_is_as_of_when_it_is_read
     a_threshold_is_crossed_once
+    what_was_told_falls_until_credit_comes_in
+    the_latest_top_up_is_known
     open_holds_are_listed_by_release_then_key
     rev_rises_by_one_with_each_change_of_a_hold
     starts_and_ends_of_credit_have_numbers_too
@@ -101,6 +103,62 @@ fn a_balance_is_as_of_when_it_is_read(make: Make<'_>) -> Checked {
     // Never before the latest change, whatever the clock says.
     world.clock.set(crate::clock::Timestamp::from_micros(0));
     ensure_eq!(world.balance()?.as_of(), changed);
+    Ok(())
+}
+
+fn what_was_told_falls_until_credit_comes_in(make: Make<'_>) -> Checked {
+    let world = World::funded(make, 100)?;
+    let charge = |name: &str, minor| -> Checked<(i64, i64)> {
+        let applied = world.charge(name, minor)?;
+        Ok((applied.lowest_told().minor(), applied.posted_after().minor()))
+    };
+    ensure_eq!(charge("a", 60)?, (100, 40));
+    // A replay tells how it is now.
+    ensure_eq!(charge("a", 60)?, (40, 40));
+    // Holds, and what comes of them, move it by what they charge alone.
+    let held = world.hold("h", 30)?;
+    ensure_eq!((held.lowest_told().minor(), held.posted_after().minor()), (40, 40));
+    world.void("h")?;
+    world.hold("i", 30)?;
+    let captured = world.capture("i", 10)?;
+    ensure_eq!((captured.lowest_told().minor(), captured.posted_after().minor()), (40, 30));
+    // A refund of less than a tenth raises nothing that was told, one of a tenth all of it.
+    world.refund_charge("r", "a", 2)?;
+    ensure_eq!(charge("b", 1)?, (30, 31));
+    world.refund_charge("s", "a", 4)?;
+    ensure_eq!(charge("c", 1)?, (35, 34));
+    // What the host books on its own account tells nobody; the next work does.
+    world.adjust("down", -14)?;
+    ensure_eq!(charge("d", 1)?, (34, 19));
+    world.top_up("up", 100)?;
+    ensure_eq!(charge("e", 1)?, (119, 118));
+    // Credit that ends lowers it with the next work too, and credit that starts raises it.
+    world.credit("f", &promo().ending_at(world.in_seconds(60)), 50)?;
+    world.clock.advance(Duration::from_secs(60));
+    ensure_eq!(charge("g", 1)?, (168, 117));
+    world.credit("k", &promo().starting_at(world.in_seconds(60)), 50)?;
+    world.clock.advance(Duration::from_secs(60));
+    ensure_eq!(charge("l", 1)?, (167, 166));
+    Ok(())
+}
+
+fn the_latest_top_up_is_known(make: Make<'_>) -> Checked {
+    let world = World::new(make);
+    let latest = || -> Checked<(i64, u64)> {
+        let balance = world.balance()?;
+        Ok((balance.latest_top_up().minor(), balance.latest_top_up_seq()))
+    };
+    ensure_eq!(latest()?, (0, 0));
+    world.credit("gift", &promo(), 7)?;
+    ensure_eq!(latest()?, (0, 0));
+    world.top_up("a", 100)?;
+    ensure_eq!(latest()?, (100, 2));
+    world.charge("c", 60)?;
+    world.refund_charge("r", "c", 60)?;
+    world.top_up("a", 100)?;
+    ensure_eq!(latest()?, (100, 2), "a replay is none");
+    world.top_up("b", 5)?;
+    ensure_eq!(latest()?, (5, 5));
     Ok(())
 }
 

@@ -67,9 +67,7 @@ impl BurnRate {
     /// [more than its rows](Spending::other). What was booked later than that day is not looked at.
     #[must_use]
     pub fn from_spending(spending: &Spending, now: Timestamp) -> Option<Self> {
-        let other = spending.other();
-        let untold = other.charges() > 0 || !other.refunded().is_zero();
-        if spending.bin() == Bin::Month || untold {
+        if spending.bin() == Bin::Month || spending.is_full() {
             return None;
         }
         let window = Window::of(spending, now)?;

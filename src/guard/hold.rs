@@ -13,7 +13,7 @@ use crate::hold::{HoldState, OverCapture};
 use crate::id::{AccountId, IdempotencyKey};
 use crate::ledger::future::LedgerFuture;
 use crate::ledger::request::{CaptureRequest, VoidRequest};
-use crate::notice::{self, Notice};
+use crate::notice::Notice;
 use crate::policy::OnDrop;
 use crate::price::Tariff;
 use crate::receipt::Receipt;
@@ -62,7 +62,7 @@ pub struct Hold {
 
 enum Backing {
     /// The ledger holds this.
-    Held(Applied<HoldState>),
+    Held { state: HoldState, available: Amount },
     /// Nothing is held: the guard only observes, and would have refused with this.
     Observed(Error),
 }
@@ -119,7 +119,7 @@ impl Hold {
             guard,
             account,
             key: applied.value().key().clone(),
-            backing: Backing::Held(applied),
+            backing: Backing::Held { available: applied.available_after(), state: applied.into_value() },
             tariff: Some(estimate.tariff),
             job,
             recorded: Usage::new(),
@@ -166,7 +166,7 @@ impl Hold {
     #[must_use]
     pub fn amount(&self) -> Amount {
         match &self.backing {
-            Backing::Held(applied) => applied.value().total(),
+            Backing::Held { state, .. } => state.total(),
             Backing::Observed(_) => self.guard.prices.unit().zero(),
         }
     }
@@ -175,7 +175,7 @@ impl Hold {
     #[must_use]
     pub fn available(&self) -> Option<Amount> {
         match &self.backing {
-            Backing::Held(applied) => Some(applied.available_after()),
+            Backing::Held { available, .. } => Some(*available),
             Backing::Observed(_) => None,
         }
     }
@@ -185,7 +185,7 @@ impl Hold {
     #[must_use]
     pub const fn observed(&self) -> Option<&Error> {
         match &self.backing {
-            Backing::Held(_) => None,
+            Backing::Held { .. } => None,
             Backing::Observed(error) => Some(error),
         }
     }
@@ -204,8 +204,8 @@ impl Hold {
     pub fn covers(&self, name: &str) -> Quantity {
         match (&self.backing, &self.tariff) {
             (Backing::Observed(_), _) | (_, None) => Quantity::MAX,
-            (Backing::Held(applied), Some(tariff)) => {
-                tariff.covers(applied.value().total(), name, &self.job.ceiling()).unwrap_or(Quantity::ZERO)
+            (Backing::Held { state, .. }, Some(tariff)) => {
+                tariff.covers(state.total(), name, &self.job.ceiling()).unwrap_or(Quantity::ZERO)
             }
         }
     }
@@ -288,12 +288,13 @@ impl Hold {
             _ => cost,
         };
         let unasked = cost.minor().saturating_sub(charge.minor());
-        let guard = Arc::clone(&self.guard);
+        let (guard, account) = (Arc::clone(&self.guard), self.account.clone());
+        let context = self.job.notice_context;
         let captured = guard.ledger.capture(self.capture_request(charge));
         self.submitted(captured).map(move |answer| {
             let mut settled = answer?;
             settled.value.uncollected = settled.value.uncollected.saturating_add(unasked);
-            let notices = notice::crossed(&settled, &guard.policy.low_balance);
+            let notices = guard.notices(&account, &settled, None, context);
             Ok(Receipt { settled, booked: true, notices })
         })
     }

@@ -7,7 +7,8 @@ use crate::amount::{Amount, Unit};
 use crate::cap::Caps;
 use crate::content::{Content, Fields};
 use crate::guard::error::Error;
-use crate::id::{IdempotencyKey, Labels, plain};
+use crate::guard::notices::NoticeContext;
+use crate::id::{IdempotencyKey, Label, Labels, plain};
 use crate::policy::OnDrop;
 use crate::price::{PriceBook, Tariff};
 use crate::text::quoted;
@@ -36,6 +37,10 @@ pub struct Job {
     caps: Caps,
     pub(crate) labels: Labels,
     pub(crate) on_drop: OnDrop,
+    pub(crate) notice_context: NoticeContext,
+    /// Other prices for the same, with what people know them by.
+    pub(crate) others: Vec<(Label, Cow<'static, str>)>,
+    pub(crate) continues: bool,
 }
 
 /// How much of a quantity a job uses.
@@ -80,6 +85,8 @@ impl Job {
     pub const MAX_PRICE_NAME: usize = 256;
     /// The most fields of content.
     pub const MAX_CONTENT: usize = 14;
+    /// The most other prices.
+    pub const MAX_ALTERNATIVES: usize = 4;
 
     /// Work with this price in the guard's price book.
     #[must_use]
@@ -94,6 +101,9 @@ impl Job {
             caps: Caps::NONE,
             labels: Labels::default(),
             on_drop: OnDrop::default(),
+            notice_context: NoticeContext::new(),
+            others: Vec::new(),
+            continues: false,
         }
     }
 
@@ -202,10 +212,52 @@ impl Job {
         self
     }
 
+    /// Sets what is known of the customer that decides which notices it gets.
+    #[must_use]
+    pub fn with_notice_context(mut self, context: NoticeContext) -> Self {
+        self.notice_context = context;
+        self
+    }
+
     /// Sets what happens when the hold's handle is dropped.
     #[must_use]
     pub fn with_on_drop(mut self, on_drop: OnDrop) -> Self {
         self.on_drop = on_drop;
+        self
+    }
+
+    /// The same could be done at another price of the price book, of a cheaper model say, known to people by this label. If
+    /// the balance is too short, the refusal names those at which the whole job would fit, with what it would cost at
+    /// most. Up to [`MAX_ALTERNATIVES`](Self::MAX_ALTERNATIVES). It changes nothing else: the job is never run at
+    /// another price of its own accord, and a retry may name others.
+    ///
+    /// ```
+    /// # use billing_guard::{AccountId, Error, Guard, Job, Tariff, Unit, wait};
+    /// # let usd = Unit::new("USD", 6)?;
+    /// # let account = AccountId::new("acct_1")?;
+    /// let guard = Guard::in_memory(usd)
+    ///     .price("large", Tariff::new().per_unit("tokens", "0.01")?)
+    ///     .price("small", Tariff::new().per_unit("tokens", "0.001")?)
+    ///     .build()?;
+    /// wait(guard.top_up(&account, "payment-1".parse()?, usd.amount("1")?))?;
+    /// let job = Job::new("large").at_most("tokens", 400_u64).or_priced_as("Small".parse()?, "small");
+    /// let Err(Error::InsufficientBalance(short)) = wait(guard.hold(&account, job)) else { panic!() };
+    /// assert_eq!(short.alternatives()[0].label.as_str(), "Small");
+    /// assert_eq!(short.alternatives()[0].estimate, usd.amount("0.4")?);
+    /// assert_eq!(short.fits()[0].quantity, 100_u64.into());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[must_use]
+    pub fn or_priced_as(mut self, label: Label, price: impl Into<Cow<'static, str>>) -> Self {
+        self.others.push((label, price.into()));
+        self
+    }
+
+    /// It continues work that was begun, such as the next step of an agent or the next part of a document: if the balance
+    /// runs out now, the policy's [`Courtesy`](crate::Courtesy) may make up for it.
+    #[must_use]
+    pub fn continuing(mut self) -> Self {
+        self.continues = true;
         self
     }
 
@@ -236,7 +288,12 @@ impl Job {
     /// Prices the job: all of it at its most, and the least that will do.
     pub(crate) fn estimate(&self, prices: &PriceBook) -> Result<Estimate, Error> {
         self.check()?;
-        let tariff = prices.tariff(&self.price).map_err(|error| Error::from_price(&error))?;
+        self.estimate_at(&self.price, prices)
+    }
+
+    /// The same at any price. The job has been checked.
+    pub(crate) fn estimate_at(&self, price: &str, prices: &PriceBook) -> Result<Estimate, Error> {
+        let tariff = prices.tariff(price).map_err(|error| Error::from_price(&error))?;
         let price = |extent: fn(Extent) -> Quantity| {
             let quantities = self.quantities.iter().map(|(name, known)| (name.as_ref(), extent(*known)));
             tariff.ceiling_of(quantities, prices.unit()).map_err(|error| Error::from_price(&error))
@@ -250,6 +307,9 @@ impl Job {
     fn check(&self) -> Result<(), Error> {
         if self.price.is_empty() || !plain(&self.price, Self::MAX_PRICE_NAME) {
             return Err(invalid("the name of the price must have 1 to 256 characters", &self.price));
+        }
+        if self.others.len() > Self::MAX_ALTERNATIVES {
+            return Err(invalid("a job has at most 4 other prices", &self.others.len().to_string()));
         }
         if self.quantities.len() > Usage::MAX {
             return Err(Error::from_usage(&UsageError::TooMany { count: self.quantities.len() }));

@@ -8,7 +8,7 @@ use super::error::Error;
 use super::job::{Estimate, Job};
 use super::{Inner, fits};
 use crate::account::Balance;
-use crate::amount::{Amount, Unit};
+use crate::amount::Amount;
 use crate::cap::{Cap, Caps};
 use crate::id::Label;
 use crate::period::Period;
@@ -21,7 +21,7 @@ use crate::usage::{Quantity, QuantityName};
 /// [`Ledger::counters`](crate::Ledger::counters) says what is used.
 ///
 /// Serialised it is what [`Disclosure::Amounts`](crate::Disclosure::Amounts) allows a client to read: amounts as decimal
-/// text with their unit beside them, and of spend caps the label, the period and the limit, never the scope.
+/// text with the code of their unit beside them, and of spend caps the label, the period and the limit, never the scope.
 ///
 /// ```
 /// # use billing_guard::{AccountId, Guard, Job, Policy, Tariff, Unit, wait};
@@ -39,9 +39,9 @@ use crate::usage::{Quantity, QuantityName};
 /// assert_eq!(quote.largest_request(), Some(usd.amount("20")?));
 /// assert_eq!(
 ///     serde_json::to_string(&quote)?,
-///     r#"{"unit":"USD/2","estimate":"2","minimum":"2","would_hold":"2","available":"1.5","would_leave":"-0.5","fits":false,"#
+///     r#"{"unit":"USD","estimate":"2","minimum":"2","would_hold":"2","available":"1.5","would_leave":"-0.5","is_enough":false,"#
 ///         .to_owned()
-///         + r#""missing":"0.5","would_fit":[{"name":"rows","quantity":"150"}],"limits":{"debt_limit":"0","#
+///         + r#""shortfall":"0.5","fits":[{"name":"rows","quantity":"150"}],"limits":{"debt_limit":"0","#
 ///         + r#""largest_request":"20","budget":null,"lifetime_ms":300000,"caps":[]}}"#
 /// );
 /// # Ok::<(), Box<dyn std::error::Error>>(())
@@ -206,16 +206,17 @@ impl Serialize for Quote {
             Some(CapOnWire { label: cap.label.clone(), period: cap.period, limit })
         };
         let fit = |fit: &Fit| FitOnWire { name: fit.name.clone(), quantity: fit.quantity };
+        let unit = self.estimate.unit();
         OnWire {
-            unit: self.estimate.unit(),
+            unit: unit.code(),
             estimate: decimal(self.estimate),
             minimum: decimal(self.minimum),
             would_hold: decimal(self.held),
             available: decimal(self.available()),
             would_leave: decimal(self.would_leave()),
-            fits: self.fits(),
-            missing: decimal(self.missing()),
-            would_fit: self.would_fit.iter().map(fit).collect(),
+            is_enough: self.fits(),
+            shortfall: decimal(self.missing()),
+            fits: self.would_fit.iter().map(fit).collect(),
             limits: LimitsOnWire {
                 debt_limit: decimal(limits.debt_limit),
                 largest_request: limits.largest_request.map(decimal),
@@ -228,17 +229,18 @@ impl Serialize for Quote {
     }
 }
 
+/// Under the names that a refusal has for the same.
 #[derive(Serialize)]
-struct OnWire {
-    unit: Unit,
+struct OnWire<'a> {
+    unit: &'a str,
     estimate: String,
     minimum: String,
     would_hold: String,
     available: String,
     would_leave: String,
-    fits: bool,
-    missing: String,
-    would_fit: Vec<FitOnWire>,
+    is_enough: bool,
+    shortfall: String,
+    fits: Vec<FitOnWire>,
     limits: LimitsOnWire,
 }
 

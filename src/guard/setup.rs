@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::sync::Arc;
+use std::time::Duration;
 
 use super::error::Error;
 use super::{Guard, Inner};
@@ -9,12 +10,16 @@ use crate::amount::{Amount, Unit};
 use crate::id::AccountId;
 use crate::ledger::Ledger;
 use crate::limits::Limits;
+use crate::notice::{Notice, NoticeRules};
 use crate::policy::Policy;
 use crate::price::{PriceBook, PriceError, Tariff};
 use crate::render::Renderer;
 
 /// Told of everything that an observing guard would have refused.
 pub(super) type Observer = Arc<dyn Fn(&AccountId, &Error) + Send + Sync>;
+
+/// Told of every notice, as it comes.
+pub(super) type NoticeHook = Arc<dyn Fn(&AccountId, &Notice) + Send + Sync>;
 
 /// Sets up a [`Guard`].
 #[must_use]
@@ -24,6 +29,7 @@ pub struct GuardBuilder {
     policy: Policy,
     renderer: Renderer,
     observer: Option<Observer>,
+    on_notice: Option<NoticeHook>,
 }
 
 /// Why a guard cannot be set up so. For the developers of the service: the text names the offending value.
@@ -63,6 +69,7 @@ impl GuardBuilder {
             policy: Policy::new(),
             renderer: Renderer::default(),
             observer: None,
+            on_notice: None,
         }
     }
 
@@ -90,6 +97,14 @@ impl GuardBuilder {
         self
     }
 
+    /// Sets who is told of every notice, as it comes: to send a mail, say. It is called with the reply, by whoever takes it, so
+    /// it should hand the notice on and return. The notices of a reply are also on the [`Hold`](crate::Hold) and the
+    /// [`Receipt`](crate::Receipt); if nobody takes a reply because its future was dropped, nobody is told.
+    pub fn on_notice(mut self, hook: impl Fn(&AccountId, &Notice) + Send + Sync + 'static) -> Self {
+        self.on_notice = Some(Arc::new(hook));
+        self
+    }
+
     /// The guard.
     ///
     /// # Errors
@@ -104,6 +119,7 @@ impl GuardBuilder {
                 policy: self.policy,
                 renderer: Arc::new(self.renderer),
                 observer: self.observer,
+                on_notice: self.on_notice,
             }),
         })
     }
@@ -117,12 +133,18 @@ impl fmt::Debug for GuardBuilder {
 
 /// Whether the policy's amounts are in the prices' unit and everything is within its limits.
 pub(super) fn check_policy(policy: &Policy, unit: Unit) -> Result<(), SetupError> {
-    let limits = [("debt limit", policy.debt_limit), ("largest request", policy.largest_request)];
+    let courtesy = policy.courtesy.as_ref();
+    let given = courtesy.map(|courtesy| courtesy.amount);
+    let limits =
+        [("debt limit", policy.debt_limit), ("largest request", policy.largest_request), ("courtesy", given)];
     let limits = limits.into_iter().filter_map(|(what, limit)| Some((what, limit?)));
-    let caps = policy.caps.iter().filter_map(|cap| Some(("limit of a cap", cap.limit?)));
+    let caps = policy.caps.iter().chain(courtesy.iter().flat_map(|courtesy| courtesy.caps.iter()));
+    let caps = caps.filter_map(|cap| Some(("limit of a cap", cap.limit?)));
     let limits: Vec<_> = limits.chain(caps).collect();
-    let thresholds = policy.low_balance.iter().map(|threshold| ("low-balance threshold", *threshold));
-    for (what, amount) in limits.iter().copied().chain(thresholds) {
+    let notices = &policy.notices;
+    let thresholds = notices.low_balance.iter().map(|threshold| ("low-balance threshold", *threshold));
+    let expected = notices.largest_request.iter().map(|largest| ("largest request to expect", *largest));
+    for (what, amount) in limits.iter().copied().chain(thresholds).chain(expected) {
         if amount.unit() != unit {
             return Err(SetupError::WrongUnit { what, amount, unit });
         }
@@ -133,9 +155,30 @@ pub(super) fn check_policy(policy: &Policy, unit: Unit) -> Result<(), SetupError
             return invalid(what, limit.to_string(), "must not be negative");
         }
     }
-    if policy.low_balance.len() > Policy::MAX_THRESHOLDS {
-        let count = policy.low_balance.len().to_string();
-        return invalid("number of thresholds", count, "must be at most 16");
+    for count in [notices.low_balance.len(), notices.low_share.len(), notices.cap_spent.len()] {
+        if count > NoticeRules::MAX_THRESHOLDS {
+            return invalid("number of thresholds", count.to_string(), "must be at most 16");
+        }
+    }
+    if let Some(percent) = notices.low_share.iter().find(|percent| !(1..=99).contains(*percent)) {
+        return invalid("share of the latest top-up", format!("{percent} %"), "must be from 1 to 99 %");
+    }
+    if let Some(percent) = notices.cap_spent.iter().find(|percent| !(50..=100).contains(*percent)) {
+        return invalid("share of a cap", format!("{percent} %"), "must be from 50 to 100 %");
+    }
+    if let Some(days) = notices.short_runway.filter(|days| !(1..=366).contains(days)) {
+        return invalid("least runway", format!("{days} days"), "must be from 1 to 366 days");
+    }
+    let ending = [("credit", notices.credit_ending, 366), ("holds", notices.hold_ending, 30)];
+    for (what, within, days) in ending {
+        let most = Duration::from_secs(86_400_u64.saturating_mul(days));
+        if let Some(within) = within.filter(|within| within.is_zero() || *within > most) {
+            let rule = "must be more than nothing and at most 366 days, 30 days for holds";
+            return invalid("time before an end", format!("{within:?} for {what}"), rule);
+        }
+    }
+    if let Some(nothing) = given.filter(|given| given.is_zero()) {
+        return invalid("courtesy", nothing.to_string(), "must be more than nothing");
     }
     if !Limits::allow_lifetime(policy.lifetime) {
         return invalid("lifetime", format!("{:?}", policy.lifetime), "must be from 1 ms to 30 days");

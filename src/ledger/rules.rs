@@ -26,6 +26,7 @@ use crate::few::Few;
 use crate::grant::{Grants, Movement};
 use crate::hold::HoldState;
 use crate::id::IdempotencyKey;
+use crate::told::{Level, Standing, Told};
 
 /// The totals and grants of an account: what every decision about it needs.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -42,6 +43,7 @@ pub(crate) struct AccountState {
     pub(crate) posted: i64,
     pub(crate) held: i64,
     pub(crate) grants: Grants,
+    pub(crate) told: Told,
 }
 
 /// What to store, all of it or nothing.
@@ -95,6 +97,7 @@ impl AccountState {
             posted: 0,
             held: 0,
             grants: Grants::NONE,
+            told: Told::NOTHING,
         }
     }
 
@@ -127,6 +130,7 @@ impl AccountState {
             seq: self.seq,
             as_of: self.time,
             grants: self.grants.clone(),
+            told: self.told,
         }
     }
 
@@ -166,11 +170,18 @@ impl AccountState {
         movements: Few<Movement>,
         detail: Detail,
     ) -> Entry {
+        let seq = self.next_seq();
+        if amount > 0 {
+            self.told.credited(amount, self.posted);
+        }
+        if kind == EntryKind::TopUp && amount > 0 {
+            (self.told.top_up, self.told.top_up_seq) = (amount, seq);
+        }
         Entry {
             key,
             declared,
             unit: self.unit,
-            seq: self.next_seq(),
+            seq,
             booked_at: self.time,
             amount,
             posted_after: self.posted,
@@ -193,8 +204,10 @@ impl AccountState {
         }
     }
 
+    /// The reply to a change that made the account this from `before`.
     fn fresh<T>(&self, before: &Self, value: T) -> Applied<T> {
         Applied {
+            standing: self.standing(),
             value,
             unit: self.unit,
             before: before.available(),
@@ -204,9 +217,24 @@ impl AccountState {
         }
     }
 
+    /// The reply to a change that is work, and so tells its customer how things stand: from here on that is told. What the host
+    /// books on its own account tells nobody.
+    fn told<T>(&mut self, before: &Self, value: T, levels: Few<Level>) -> Applied<T> {
+        let mut reply = self.fresh(before, value);
+        reply.standing.levels = levels;
+        self.told.told(self.posted, self.time);
+        reply
+    }
+
+    fn standing(&self) -> Standing {
+        let (posted, at, told) = (self.posted, self.time, self.told);
+        Standing { posted, at, told, grants: self.grants.clone(), levels: Few::None }
+    }
+
     fn replay<T>(&self, value: T) -> Outcome<T> {
         let available = self.available();
         let reply = Applied {
+            standing: self.standing(),
             value,
             unit: self.unit,
             before: available,

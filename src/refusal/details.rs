@@ -203,6 +203,12 @@ impl<'a> Disclosed<'a> {
         Self { refusal, details, level, now }
     }
 
+    /// How much may be read. For telling what nobody knows from what is not disclosed.
+    #[must_use]
+    pub const fn level(&self) -> Disclosure {
+        self.level
+    }
+
     /// Whether nothing was asked for but the reason: no details, and nothing about the account.
     pub(crate) fn is_plain(&self) -> bool {
         self.level == Disclosure::Nothing && *self.details == Details::new()

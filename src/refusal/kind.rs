@@ -1,6 +1,6 @@
 //! The kinds of refusal, and what clients are told about each.
 
-/// The kinds of [`Refusal`]: what one is without its numbers, and what clients are told about each.
+/// The kinds of [`Refusal`](crate::Refusal): what one is without its numbers, and what clients are told about each.
 ///
 /// | kind | HTTP status | name | service code | remedy |
 /// |---|---|---|---|---|

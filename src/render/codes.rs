@@ -109,7 +109,13 @@ pub(super) const fn title(kind: RefusalKind) -> &'static str {
 
 /// Whether this kind is ever sent with that HTTP status.
 pub(super) fn can_have_status(kind: RefusalKind, status: u16) -> bool {
-    kind.status() == status || (kind == RefusalKind::BalanceHeld && status == HELD_AS_429.0)
+    statuses(kind).any(|one| one == status)
+}
+
+/// The HTTP statuses this kind is sent with.
+pub(super) fn statuses(kind: RefusalKind) -> impl Iterator<Item = u16> {
+    let other = (kind == RefusalKind::BalanceHeld).then_some(HELD_AS_429.0);
+    std::iter::once(kind.status()).chain(other)
 }
 
 /// The first three digits of a service code, if it has as many.

@@ -3,7 +3,7 @@
 use std::cmp::Reverse;
 use std::collections::BTreeMap;
 
-use super::{Spending, Sums};
+use super::Spending;
 use crate::amount::Amount;
 use crate::clock::Timestamp;
 
@@ -63,7 +63,7 @@ impl Spending {
 
     /// The same of rows that begin before `until`.
     pub(super) fn top_uses_until(&self, since: Timestamp, until: Timestamp, count: usize) -> Option<TopUses> {
-        let label = self.label.clone().filter(|_| self.other == Sums::default())?;
+        let label = self.label.clone().filter(|_| !self.is_full())?;
         let since = self.start_of(since).min(until);
         let mut by_value = BTreeMap::<Option<&str>, i128>::new();
         for ((_, value), sums) in self.rows.range((since, None)..(until, None)) {

@@ -8,7 +8,7 @@ use axum::extract::{Query, State};
 use billing_guard::{Entry, Guard, Limits, StatementRequest};
 use serde::{Deserialize, Serialize};
 
-use crate::auth::Customer;
+use crate::auth::Owner;
 use crate::billing::Refused;
 
 #[derive(Debug, Serialize)]
@@ -20,7 +20,7 @@ pub struct BalanceAnswer {
 }
 
 pub async fn balance(
-    Customer(account): Customer,
+    Owner(account): Owner,
     State(guard): State<Guard>,
 ) -> Result<Json<BalanceAnswer>, Refused> {
     let balance = guard.balance(&account).await?;
@@ -70,7 +70,7 @@ impl From<&Entry> for Line {
 }
 
 pub async fn usage(
-    Customer(account): Customer,
+    Owner(account): Owner,
     State(guard): State<Guard>,
     Query(page): Query<Page>,
 ) -> Result<Json<UsageAnswer>, Refused> {

@@ -11,32 +11,58 @@ use axum::response::{IntoResponse, Response};
 use billing_guard::AccountId;
 use sha2::{Digest, Sha256};
 
-/// The API keys that were given out, each with its account.
+/// Who has a key, which decides what a caller may see beside the work.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Role {
+    /// The customer itself.
+    Owner,
+    /// An app that the customer made: its users are not the ones who pay.
+    App,
+}
+
+impl Role {
+    /// As a statement says it.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Owner => "owner",
+            Self::App => "app",
+        }
+    }
+}
+
+/// Who is calling, as its key says.
+#[derive(Clone, Debug)]
+pub struct Caller {
+    pub account: AccountId,
+    pub role: Role,
+}
+
+/// The API keys that were given out, each with its account and with who has it.
 ///
 /// Only the SHA-256 of a key is kept and looked up, so the time that takes says nothing about the key itself. (Keys
 /// are long and random. Passwords would need a slow hash.)
 #[derive(Clone)]
 pub struct ApiKeys {
-    accounts: Arc<HashMap<[u8; 32], AccountId>>,
+    callers: Arc<HashMap<[u8; 32], Caller>>,
     known: Arc<HashSet<AccountId>>,
 }
 
 impl ApiKeys {
-    /// From pairs of a key and the account it belongs to.
-    pub fn new<K: AsRef<[u8]>>(keys: impl IntoIterator<Item = (K, AccountId)>) -> Self {
-        let accounts: HashMap<_, _> =
-            keys.into_iter().map(|(key, account)| (Sha256::digest(key).into(), account)).collect();
-        let known = accounts.values().cloned().collect();
-        Self { accounts: Arc::new(accounts), known: Arc::new(known) }
+    /// From keys, and whose each is.
+    pub fn new<K: AsRef<[u8]>>(keys: impl IntoIterator<Item = (K, Caller)>) -> Self {
+        let callers: HashMap<_, Caller> =
+            keys.into_iter().map(|(key, caller)| (Sha256::digest(key).into(), caller)).collect();
+        let known = callers.values().map(|caller| caller.account.clone()).collect();
+        Self { callers: Arc::new(callers), known: Arc::new(known) }
     }
 
-    /// The account whose key the request carries: exactly one header `Authorization: Bearer <key>`.
-    pub fn authenticate(&self, headers: &HeaderMap) -> Option<&AccountId> {
+    /// Whose key the request carries: exactly one header `Authorization: Bearer <key>`.
+    pub fn authenticate(&self, headers: &HeaderMap) -> Option<&Caller> {
         let mut sent = headers.get_all(header::AUTHORIZATION).iter();
         let (Some(value), None) = (sent.next(), sent.next()) else { return None };
         let (scheme, key) = value.to_str().ok()?.split_once(' ')?;
         let digest: [u8; 32] = Sha256::digest(key.trim_start_matches(' ')).into();
-        self.accounts.get(&digest).filter(|_| scheme.eq_ignore_ascii_case("bearer"))
+        self.callers.get(&digest).filter(|_| scheme.eq_ignore_ascii_case("bearer"))
     }
 
     /// Whether anyone has a key for this account.
@@ -45,9 +71,9 @@ impl ApiKeys {
     }
 }
 
-/// The customer that is calling. As the first argument of a handler it answers 401 before anything else is looked
-/// at: before the body is read, and before any balance is.
-pub struct Customer(pub AccountId);
+/// Whoever may have work done, and whose account pays for it. As the first argument of a handler it answers 401 before anything else is
+/// looked at: before the body is read, and before any balance is.
+pub struct Customer(pub Caller);
 
 impl<S: Send + Sync> FromRequestParts<S> for Customer
 where
@@ -56,12 +82,38 @@ where
     type Rejection = Unauthorized;
 
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Unauthorized> {
-        let keys = ApiKeys::from_ref(state);
-        keys.authenticate(&parts.headers).cloned().map(Self).ok_or(Unauthorized {
-            challenge: r#"Bearer realm="metered-query""#,
-            text: "A valid API key is needed.\n",
-        })
+        authenticated(parts, state).map(Self)
     }
+}
+
+/// The same for what only the customer itself may see: an app's key is answered 403.
+pub struct Owner(pub AccountId);
+
+impl<S: Send + Sync> FromRequestParts<S> for Owner
+where
+    ApiKeys: FromRef<S>,
+{
+    type Rejection = Response;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Response> {
+        match authenticated(parts, state) {
+            Ok(Caller { account, role: Role::Owner }) => Ok(Self(account)),
+            Ok(Caller { role: Role::App, .. }) => {
+                Err((StatusCode::FORBIDDEN, "Only the account's owner may see this.\n").into_response())
+            }
+            Err(unauthorized) => Err(unauthorized.into_response()),
+        }
+    }
+}
+
+fn authenticated<S>(parts: &Parts, state: &S) -> Result<Caller, Unauthorized>
+where
+    ApiKeys: FromRef<S>,
+{
+    ApiKeys::from_ref(state).authenticate(&parts.headers).cloned().ok_or(Unauthorized {
+        challenge: r#"Bearer realm="metered-query""#,
+        text: "A valid API key is needed.\n",
+    })
 }
 
 /// 401, with how to do better.

@@ -6,11 +6,12 @@ use std::net::Ipv4Addr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use billing_guard::{AccountId, Ledger, MemoryLedger, SqliteStore, StoreLedger, SweepRequest};
-use metered_query::auth::ApiKeys;
+use billing_guard::{AccountId, Ledger, MemoryLedger, Renderer, SqliteStore, StoreLedger, SweepRequest};
+use metered_query::auth::{ApiKeys, Caller, Role};
+use metered_query::conversation::{Conversation, Pages, in_full};
 use metered_query::table::Table;
 use metered_query::webhook::WebhookSecret;
-use metered_query::{App, guard, router};
+use metered_query::{App, guard, house, router};
 use tokio::net::TcpListener;
 
 #[tokio::main]
@@ -24,12 +25,32 @@ async fn main() -> Result<(), Box<dyn Error>> {
             ledger
         }
     };
+    let pages = match optional("BILLING_PAGES", "").as_str() {
+        "" => None,
+        base => Some(Pages::under(base)?),
+    };
+    let mut renderer = Renderer::new(optional("BILLING_SHAPE", "flat").parse()?);
+    if optional("BILLING_HELD_AS_429", "") == "1" {
+        renderer = renderer.with_held_as_429();
+    }
+    if pages.is_some() {
+        renderer = in_full(renderer);
+    }
+    let guard = guard(ledger, renderer)?;
+    let courtesies = guard.unit().amount(&optional("COURTESIES", "0"))?;
+    if !courtesies.is_zero() {
+        // Under a key that names the amount: a restart adds nothing.
+        guard.top_up(&house()?, format!("courtesies/{}", courtesies.decimal()).parse()?, courtesies).await?;
+    }
+    let owners = keys(&required("API_KEYS")?, Role::Owner)?;
+    let apps = keys(&optional("APP_KEYS", ""), Role::App)?;
     let app = App {
-        guard: guard(ledger, optional("BILLING_SHAPE", "flat").parse()?)?,
-        keys: api_keys(&required("API_KEYS")?)?,
+        keys: ApiKeys::new(owners.into_iter().chain(apps)),
         secret: WebhookSecret::new(required("WEBHOOK_SECRET")?),
         table: Arc::new(Table::generate()),
+        conversation: Arc::new(Conversation::new(&guard, pages)?),
         page_delay: Duration::from_millis(optional("PAGE_DELAY_MS", "1").parse()?),
+        guard,
     };
     // Port 0 is any port that is free.
     let port: u16 = std::env::args().nth(1).unwrap_or_else(|| optional("PORT", "8080")).parse()?;
@@ -86,12 +107,12 @@ async fn asked_to_stop() {
 }
 
 /// `<key>=<account>` for each key, with commas between them.
-fn api_keys(text: &str) -> Result<ApiKeys, Box<dyn Error>> {
-    let pair = |pair: &str| -> Result<_, Box<dyn Error>> {
-        let (key, account) = pair.split_once('=').ok_or("API_KEYS: expected <key>=<account>,...")?;
-        Ok((key.to_owned(), AccountId::new(account)?))
+fn keys(text: &str, role: Role) -> Result<Vec<(String, Caller)>, Box<dyn Error>> {
+    let key = |pair: &str| -> Result<_, Box<dyn Error>> {
+        let (key, account) = pair.split_once('=').ok_or("keys: expected <key>=<account>,...")?;
+        Ok((key.to_owned(), Caller { account: AccountId::new(account)?, role }))
     };
-    Ok(ApiKeys::new(text.split(',').map(pair).collect::<Result<Vec<_>, _>>()?))
+    text.split_terminator(',').map(key).collect()
 }
 
 fn required(name: &str) -> Result<String, Box<dyn Error>> {

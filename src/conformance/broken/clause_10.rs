@@ -44,6 +44,21 @@ pub(super) const FAULTS: &[Fault] = &[
         },
     ),
     Fault::blunt(
+        "what was told is forgotten with each change",
+        &["what_was_told_falls_until_credit_comes_in"],
+        Hooks { stores: |_, changes, _, _| changes.account.told.lowest = changes.account.posted, ..HONEST },
+    ),
+    Fault::blunt(
+        "a top-up is not noted",
+        &["the_latest_top_up_is_known"],
+        Hooks {
+            stores: |_, changes, _, _| {
+                (changes.account.told.top_up, changes.account.told.top_up_seq) = (0, 0);
+            },
+            ..HONEST
+        },
+    ),
+    Fault::blunt(
         "a replay takes a number",
         &["each_change_has_the_next_number"],
         Hooks {

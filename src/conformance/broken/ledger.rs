@@ -197,8 +197,8 @@ impl RulesLedger {
                             && self.turn(account, account.state.time)
                         {}
                     }
-                    let Applied { value, unit, before, after, seq, novelty } = reply;
-                    let mut common = Applied { value: (), unit, before, after, seq, novelty };
+                    let Applied { value, unit, before, after, seq, novelty, standing } = reply;
+                    let mut common = Applied { value: (), unit, before, after, seq, novelty, standing };
                     (self.hooks.answers)(ask, &mut common, &view, account);
                     return Ok(common.map(|()| value));
                 }

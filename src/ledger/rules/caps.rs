@@ -1,12 +1,14 @@
 //! Clause 8: spend caps, and the counters that they are checked by.
 
 use super::{AccountState, Stop};
-use crate::amount::Unit;
+use crate::amount::{Amount, Unit};
 use crate::cap::{Cap, Caps, Counted, Counter, CounterKey};
 use crate::clock::Timestamp;
 use crate::error::{CapReached, LedgerError};
+use crate::few::Few;
 use crate::id::ScopeId;
 use crate::period::Period;
+use crate::told::Level;
 
 /// The counters that a change writes, as they stand after it.
 #[derive(Debug, Default)]
@@ -37,6 +39,7 @@ impl<'a> Counting<'a> {
                     unit,
                     used: 0,
                     held: 0,
+                    told: 0,
                 }));
                 self.changed.last_mut()
             }
@@ -139,6 +142,31 @@ fn resets_at(cap: &Cap, view: &[Counter], limit: i64, required: i64, now: Timest
 /// Of several counters together, which can be more than one of them could count.
 fn sum(view: &[Counter], part: impl Fn(&Counter) -> i64) -> i128 {
     view.iter().fold(0, |sum, counter| sum.saturating_add(part(counter).into()))
+}
+
+/// How much of each cap is spent, where at least half of it is and more than a reply has told: this one tells it. What is held
+/// does not count, so that work that is given back is not told of.
+pub(super) fn levels(counting: &mut Counting<'_>, caps: &Caps, now: Timestamp) -> Few<Level> {
+    let mut levels = Few::None;
+    for cap in caps.iter() {
+        let Some(limit) = cap.limit.map(Amount::minor).filter(|limit| *limit > 0) else { continue };
+        let key = key_at(&cap.scope, cap.period, now);
+        // The row that counts the request; without one nothing was counted, and nobody can note what is told.
+        let Some(row) = counting.changed.iter_mut().find(|counter| counter.key == key) else { continue };
+        let others =
+            in_view(counting.known, &cap.scope, cap.period, now).iter().filter(|known| known.key != key);
+        let used =
+            others.clone().fold(i128::from(row.used), |sum, known| sum.saturating_add(known.used.into()));
+        let told = others.fold(row.told, |most, known| most.max(known.told));
+        let used = i64::try_from(used).unwrap_or(i64::MAX);
+        if used <= told || i128::from(used).saturating_mul(2) < i128::from(limit) {
+            continue;
+        }
+        row.told = used;
+        let resets_at = (!cap.period.is_rolling()).then(|| cap.period.end_of(key.start));
+        levels.push(Level { label: cap.label.clone(), limit, used, told, resets_at });
+    }
+    levels
 }
 
 /// Counts an amount that is newly held.

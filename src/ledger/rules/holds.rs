@@ -14,6 +14,7 @@ use crate::few::Few;
 use crate::hold::{HoldState, HoldStatus};
 use crate::ledger::request::{HoldRequest, ResizeRequest, VoidRequest};
 use crate::limits::Limits;
+use crate::told::Level;
 
 /// Clause 1: check and hold. `known` is the hold that has this key already.
 pub(crate) fn hold(
@@ -94,7 +95,8 @@ pub(crate) fn hold(
         counted: shared(counted),
     };
     next.next_due = next.next_due.min(hold.release_at);
-    Ok(changed(&before, next, hold, counting))
+    let levels = caps::levels(&mut counting, &request.caps, next.time);
+    Ok(changed(&before, next, hold, counting, levels))
 }
 
 /// Changes what an open hold covers and how long it lasts, if its revision is still the one given.
@@ -154,7 +156,7 @@ pub(crate) fn resize(
     }
     hold.rev = hold.rev.saturating_add(1);
     // A later release leaves `next_due` a lower bound.
-    Ok(changed(&before, next, hold, counting))
+    Ok(changed(&before, next, hold, counting, Few::None))
 }
 
 /// Gives a hold back from which nothing was captured. One that has expired is marked, so that nothing can be
@@ -190,7 +192,7 @@ pub(crate) fn void(
     next.next_seq();
     hold.status = HoldStatus::Voided;
     hold.rev = hold.rev.saturating_add(1);
-    Ok(changed(&before, next, hold, counting))
+    Ok(changed(&before, next, hold, counting, Few::None))
 }
 
 /// Clause 5: releases a hold that is due, an ordinary change of the account, and says which counters it changes. The caller
@@ -257,11 +259,12 @@ fn check_lifetime(lifetime: Duration) -> Result<(), LedgerError> {
 
 fn changed(
     before: &AccountState,
-    next: AccountState,
+    mut next: AccountState,
     hold: HoldState,
     counting: Counting<'_>,
+    levels: Few<Level>,
 ) -> Outcome<HoldState> {
-    let reply = next.fresh(before, hold.clone());
+    let reply = next.told(before, hold.clone(), levels);
     let counters = counting.changed;
     Outcome {
         changes: Some(Changes { account: next, hold: Some(hold), entry: None, charge: None, counters }),

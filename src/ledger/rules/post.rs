@@ -9,7 +9,7 @@ use crate::amount::{Amount, Unit};
 use crate::cap::Counter;
 use crate::clock::Timestamp;
 use crate::content::Declared;
-use crate::entry::{Credit, Detail, Entry};
+use crate::entry::{Credit, Detail, Entry, EntryKind};
 use crate::error::LedgerError;
 use crate::few::Few;
 use crate::grant::{Grant, GrantKind, GrantTerms, Movement, Origin};
@@ -66,7 +66,7 @@ pub(crate) fn post(
         }
         PostKind::Adjustment => {}
     }
-    let Change { mut next, signed, mut movements, detail, counting, hold, charge } = change;
+    let Change { mut next, signed, mut movements, detail, mut counting, hold, charge } = change;
     if !before.has_room_for(signed) {
         return Err(LedgerError::TooLarge { amount: unit.minor(signed) }.into());
     }
@@ -75,7 +75,12 @@ pub(crate) fn post(
     let named = (request.key.clone(), Declared::new(&request.content, &request.labels));
     let (kind, operation) = (request.kind.entry_kind(), request.kind.operation());
     let entry = next.entry(named, kind, operation, signed, movements, detail);
-    let reply = next.fresh(&before, entry.clone());
+    let reply = if kind == EntryKind::Charge {
+        let levels = caps::levels(&mut counting, &request.caps, next.time);
+        next.told(&before, entry.clone(), levels)
+    } else {
+        next.fresh(&before, entry.clone())
+    };
     let counters = counting.changed;
     let changes = Changes { account: next, hold, entry: Some(entry), charge, counters };
     Ok(Outcome { changes: Some(changes), reply })

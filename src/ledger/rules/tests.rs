@@ -202,7 +202,7 @@ fn a_cap_is_not_reached_for_certain_while_a_hold_may_be_due() {
         period: Period::day(),
         start: Period::day().start_of(at(0)),
     };
-    let counted = [Counter { key, unit: usd(0).unit(), used: 0, held: 5 }];
+    let counted = [Counter { key, unit: usd(0).unit(), used: 0, held: 5, told: 0 }];
     let capped = |amount, minimum| {
         let cap = Cap::new("s".parse().unwrap(), Period::day(), usd(6));
         HoldRequest::new(id.clone(), "k2".parse().unwrap(), usd(amount))

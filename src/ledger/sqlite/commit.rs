@@ -18,6 +18,7 @@ use crate::ledger::store::pages::Pruned;
 use crate::ledger::store::records::{Stamp, TurnRecord, Version};
 use crate::ledger::store::sets::{Outcome, Set};
 use crate::record;
+use crate::told::Told;
 
 /// The connection that writes, the only one of its store.
 #[derive(Debug)]
@@ -386,15 +387,19 @@ fn put_account(conn: &Connection, set: &Set, now: Timestamp) -> Result<Number, S
         record::write_grants(&state.grants),
     );
     let (id, unit, format, commits, stamp, seq, time, release, due, open, posted, held, grants) = values;
+    let Told { lowest, at, top_up, top_up_seq } = state.told;
+    let (told_at, top_up_seq) = (at.as_micros(), rows::count("sequence number", top_up_seq)?);
     let number = match set.expected {
         None => {
             let mut insert = conn.prepare_cached(
                 "INSERT INTO account (id, unit, format, commits, stamp, seq, time, next_release, next_due, open_holds, posted, \
-                 held, grants) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13) \
+                 held, grants, lowest_told, told_at, top_up, top_up_seq) \
+                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17) \
                  ON CONFLICT (id) DO NOTHING RETURNING number",
             )?;
             let values = params![
-                id, unit, format, commits, stamp, seq, time, release, due, open, posted, held, grants
+                id, unit, format, commits, stamp, seq, time, release, due, open, posted, held, grants,
+                lowest, told_at, top_up, top_up_seq
             ];
             insert.query_row(values, |row| row.get(0)).optional()?
         }
@@ -418,11 +423,13 @@ fn put_account(conn: &Connection, set: &Set, now: Timestamp) -> Result<Number, S
             if let Some((number, old_release, old_due)) = found {
                 let mut update = conn.prepare_cached(
                     "UPDATE account SET unit = ?2, format = ?3, commits = ?4, stamp = ?5, seq = ?6, time = ?7, \
-                     open_holds = ?8, posted = ?9, held = ?10, grants = ?11, turn_by = NULL, turn_until = NULL \
+                     open_holds = ?8, posted = ?9, held = ?10, grants = ?11, lowest_told = ?12, \
+                     told_at = ?13, top_up = ?14, top_up_seq = ?15, turn_by = NULL, turn_until = NULL \
                      WHERE number = ?1",
                 )?;
                 update.execute(params![
-                    number, unit, format, commits, stamp, seq, time, open, posted, held, grants
+                    number, unit, format, commits, stamp, seq, time, open, posted, held, grants, lowest,
+                    told_at, top_up, top_up_seq
                 ])?;
                 // Apart, since it is in an index and most of the time stays as it is.
                 if (old_release, old_due) != (release, due) {

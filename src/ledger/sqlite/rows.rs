@@ -16,6 +16,7 @@ use crate::ledger::store::StoreError;
 use crate::ledger::store::records::{self, AccountRecord, EntryRecord, HoldRecord, Stamp, Version};
 use crate::record;
 use crate::record::rest::{EntryRest, HoldRest};
+use crate::told::Told;
 
 /// For each table its columns, in the order in which they are read, and the beginning of a query for them. Macros, so that
 /// queries are put together when the crate is built.
@@ -33,7 +34,8 @@ macro_rules! columns {
 
 columns! {
     ACCOUNT, select_account, "account",
-    "number, format, unit, commits, stamp, seq, time, next_release, open_holds, posted, held, grants"
+    "number, format, unit, commits, stamp, seq, time, next_release, open_holds, posted, held, grants, \
+     lowest_told, told_at, top_up, top_up_seq"
 }
 columns! {
     HOLD, select_hold, "hold",
@@ -43,7 +45,7 @@ columns! {
     ENTRY, select_entry, "entry",
     "seq, kind, operation, key, booked_at, amount, posted_after, uncollected, refunded, late, stamp, rest"
 }
-columns! { COUNTER, select_counter, "counter", "scope, period, start, used, held" }
+columns! { COUNTER, select_counter, "counter", "scope, period, start, used, held, told" }
 
 /// The rows of an account go by its number.
 pub(super) type Number = i64;
@@ -180,7 +182,9 @@ pub(super) fn account(mut row: Fields<'_>) -> Result<(Number, AccountRecord), St
         return Err(row.wrong(format_args!("{held} held of {posted} is out of range")));
     }
     let grants = row.rest(|text| record::read_grants(text, unit))?;
-    let state = AccountState { unit, seq, time, next_due, open_holds, posted, held, grants };
+    let (lowest, at) = (row.int()?, row.time()?);
+    let told = Told { lowest, at, top_up: row.natural()?, top_up_seq: row.natural()?.unsigned_abs() };
+    let state = AccountState { unit, seq, time, next_due, open_holds, posted, held, grants, told };
     Ok((number, AccountRecord { state, version, format }))
 }
 
@@ -251,7 +255,7 @@ pub(super) fn counter(mut row: Fields<'_>, unit: Unit) -> Result<Counter, StoreE
         period: row.parsed(str::parse)?,
         start: row.time()?,
     };
-    Ok(Counter { key, unit, used: row.int()?, held: row.int()? })
+    Ok(Counter { key, unit, used: row.int()?, held: row.int()?, told: row.int()? })
 }
 
 /// Why a row cannot be written, whatever the state of the database: the set is at fault.
@@ -380,9 +384,10 @@ fn put_entry(
 
 pub(super) fn put_counter(conn: &Connection, account: Number, counter: &Counter) -> Result<(), Unwritten> {
     let mut put = conn.prepare_cached(
-        "INSERT INTO counter (account, scope, period, start, used, held, kept_until) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7) \
+        "INSERT INTO counter (account, scope, period, start, used, held, told, kept_until) \
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8) \
          ON CONFLICT (account, scope, period, start) \
-         DO UPDATE SET used = excluded.used, held = excluded.held, kept_until = excluded.kept_until",
+         DO UPDATE SET used = excluded.used, held = excluded.held, told = excluded.told, kept_until = excluded.kept_until",
     )?;
     put.execute(params![
         account,
@@ -391,6 +396,7 @@ pub(super) fn put_counter(conn: &Connection, account: Number, counter: &Counter)
         counter.key.start.as_micros(),
         counter.used,
         counter.held,
+        counter.told,
         counter.kept_until().as_micros(),
     ])?;
     Ok(())

@@ -35,6 +35,10 @@ CREATE TABLE account (
   posted INTEGER NOT NULL,
   held INTEGER NOT NULL,
   grants TEXT,
+  lowest_told INTEGER NOT NULL,
+  told_at INTEGER NOT NULL,
+  top_up INTEGER NOT NULL,
+  top_up_seq INTEGER NOT NULL,
   turn_by BLOB,
   turn_until INTEGER
 ) STRICT;
@@ -88,6 +92,7 @@ CREATE TABLE counter (
   start INTEGER NOT NULL,
   used INTEGER NOT NULL,
   held INTEGER NOT NULL,
+  told INTEGER NOT NULL,
   kept_until INTEGER NOT NULL,
   PRIMARY KEY (account, scope, period, start)
 ) STRICT, WITHOUT ROWID;

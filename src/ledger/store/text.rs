@@ -19,6 +19,7 @@ use crate::record::json::{self, Nested};
 use crate::record::parts::{HoldStatusWord, KindWord, OperationWord, minor, text};
 use crate::record::{self, RecordError, Wrong, sound};
 use crate::text::{AsText, quoted};
+use crate::told::Told;
 
 #[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -33,6 +34,10 @@ struct AccountText {
     open_holds: AsText<u32>,
     posted: String,
     held: String,
+    lowest_told: String,
+    told_at: AsText<Timestamp>,
+    top_up: String,
+    top_up_seq: AsText<u64>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     rest: Option<Nested>,
 }
@@ -46,7 +51,8 @@ impl AccountRecord {
     /// let text = concat!(
     ///     r#"{"format":1,"commits":"3","stamp":"000102030405060708090a0b0c0d0e0f","unit":"USD/6","seq":"4","#,
     ///     r#""time":"2026-01-01T00:00:00.000000Z","next_due":"2026-01-01T00:05:30.000000Z","#,
-    ///     r#""open_holds":"1","posted":"12.5","held":"3"}"#,
+    ///     r#""open_holds":"1","posted":"12.5","held":"3","lowest_told":"12.5","#,
+    ///     r#""told_at":"2026-01-01T00:00:00.000000Z","top_up":"12.5","top_up_seq":"1"}"#,
     /// );
     /// let record = AccountRecord::from_text(text)?;
     /// assert_eq!((record.seq(), record.version().commits), (4, 3));
@@ -70,6 +76,10 @@ impl AccountRecord {
             open_holds: AsText(state.open_holds),
             posted: text(state.unit.minor(state.posted)),
             held: text(state.unit.minor(state.held)),
+            lowest_told: text(state.unit.minor(state.told.lowest)),
+            told_at: AsText(state.told.at),
+            top_up: text(state.unit.minor(state.told.top_up)),
+            top_up_seq: AsText(state.told.top_up_seq),
             rest: record::write_grants(&state.grants).map(Nested::new),
         })
     }
@@ -96,6 +106,12 @@ impl AccountRecord {
             posted,
             held,
             grants: record::read_grants(line.rest.as_ref().map(Nested::text), unit)?,
+            told: Told {
+                lowest: minor(unit, "lowest_told", &line.lowest_told)?,
+                at: line.told_at.0,
+                top_up: minor(unit, "top_up", &line.top_up)?,
+                top_up_seq: line.top_up_seq.0,
+            },
         };
         let version = Version { commits: line.commits.0, stamp: stamp(&line.stamp)? };
         Ok(Self { state, version, format: line.format })
@@ -308,6 +324,7 @@ struct CounterText {
     unit: Unit,
     used: String,
     held: String,
+    told: String,
 }
 
 impl Counter {
@@ -318,7 +335,7 @@ impl Counter {
     ///
     /// let text = concat!(
     ///     r#"{"format":1,"scope":"team/blue","period":"day","start":"2026-01-01T00:00:00.000000Z","#,
-    ///     r#""unit":"USD/6","used":"1.25","held":"3"}"#,
+    ///     r#""unit":"USD/6","used":"1.25","held":"3","told":"1"}"#,
     /// );
     /// let counter = Counter::from_text(text)?;
     /// assert_eq!(counter.used().to_string(), "1.25 USD/6");
@@ -335,6 +352,7 @@ impl Counter {
             unit: self.unit,
             used: text(self.unit.minor(self.used)),
             held: text(self.unit.minor(self.held)),
+            told: text(self.unit.minor(self.told)),
         })
     }
 
@@ -348,7 +366,9 @@ impl Counter {
         let unit = line.unit;
         let scope = ScopeId::stored(&line.scope).map_err(|error| Wrong::new("scope", error))?;
         let key = CounterKey { scope, period: line.period, start: line.start.0 };
-        Ok(Self { key, unit, used: minor(unit, "used", &line.used)?, held: minor(unit, "held", &line.held)? })
+        let read = |field, text: &str| minor(unit, field, text);
+        let (used, held) = (read("used", &line.used)?, read("held", &line.held)?);
+        Ok(Self { key, unit, used, held, told: read("told", &line.told)? })
     }
 }
 

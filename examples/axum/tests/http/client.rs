@@ -2,35 +2,54 @@
 
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};
-use std::sync::{Arc, mpsc};
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::sync::{Arc, Mutex, mpsc};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use axum::Router;
-use billing_guard::{AccountId, Ledger, MemoryLedger, Shape, Unit};
+use axum::extract::Request;
+use axum::middleware::{Next, from_fn};
+use billing_guard::{AccountId, Ledger, MemoryLedger, Renderer, Unit, wait};
 use hmac::{Hmac, KeyInit, Mac};
-use metered_query::auth::ApiKeys;
+use metered_query::auth::{ApiKeys, Caller, Role};
+use metered_query::conversation::{Conversation, Pages, in_full};
 use metered_query::table::Table;
 use metered_query::webhook::WebhookSecret;
-use metered_query::{App, guard, router};
+use metered_query::{App, guard, house, router};
 use serde_json::{Value, json};
 use sha2::Sha256;
 
-/// The keys of two customers, as they send them.
+/// The keys of two customers, as they are sent.
 pub(crate) const ANA: (&str, &str) = ("Authorization", "Bearer key-of-ana");
+/// That of an app that Ana made.
+pub(crate) const APP: (&str, &str) = ("Authorization", "Bearer key-of-anas-app");
 pub(crate) const BEN: (&str, &str) = ("Authorization", "Bearer key-of-ben");
 pub(crate) const JSON: (&str, &str) = ("Content-Type", "application/json");
 pub(crate) const SECRET: &str = "whsec-test";
 
 pub(crate) struct Service {
     pub(crate) address: SocketAddr,
+    pub(crate) served: Arc<Mutex<Vec<Served>>>,
     // Dropping it ends the thread that serves.
     _stop: tokio::sync::oneshot::Sender<()>,
 }
 
+/// What the service answered, and when.
+#[derive(Clone, Debug)]
+pub(crate) struct Served {
+    pub(crate) at: Instant,
+    pub(crate) path: String,
+    pub(crate) status: u16,
+    /// In seconds.
+    pub(crate) retry_after: Option<u64>,
+}
+
 pub(crate) struct Setup {
     pub(crate) ledger: Arc<dyn Ledger>,
-    pub(crate) shape: Shape,
+    pub(crate) renderer: Renderer,
     pub(crate) page_delay: Duration,
+    pub(crate) pages: Option<Pages>,
+    /// What all courtesies together may cost.
+    pub(crate) courtesies: &'static str,
     /// More routes, for what the service itself does not do.
     pub(crate) more: Router<App>,
 }
@@ -39,8 +58,10 @@ impl Default for Setup {
     fn default() -> Self {
         Self {
             ledger: Arc::new(MemoryLedger::new()),
-            shape: Shape::Flat,
+            renderer: Renderer::default(),
             page_delay: Duration::from_millis(1),
+            pages: None,
+            courtesies: "0",
             more: Router::new(),
         }
     }
@@ -48,15 +69,40 @@ impl Default for Setup {
 
 impl Setup {
     pub(crate) fn start(self) -> Service {
-        let account = |id| AccountId::new(id).unwrap();
+        let caller = |account, role| Caller { account: AccountId::new(account).unwrap(), role };
+        let renderer = if self.pages.is_some() { in_full(self.renderer) } else { self.renderer };
+        let guard = guard(self.ledger, renderer).unwrap();
+        if usd(self.courtesies) > 0 {
+            let amount = guard.unit().amount(self.courtesies).unwrap();
+            wait(guard.top_up(&house().unwrap(), "courtesies".parse().unwrap(), amount)).unwrap();
+        }
         let app = App {
-            guard: guard(self.ledger, self.shape).unwrap(),
-            keys: ApiKeys::new([("key-of-ana", account("acct_a")), ("key-of-ben", account("acct_b"))]),
+            keys: ApiKeys::new([
+                ("key-of-ana", caller("acct_a", Role::Owner)),
+                ("key-of-anas-app", caller("acct_a", Role::App)),
+                ("key-of-ben", caller("acct_b", Role::Owner)),
+            ]),
             secret: WebhookSecret::new(SECRET),
             table: Arc::new(Table::generate()),
+            conversation: Arc::new(Conversation::new(&guard, self.pages).unwrap()),
             page_delay: self.page_delay,
+            guard,
         };
-        let router = router(app.clone()).merge(self.more.with_state(app));
+        let served = Arc::<Mutex<Vec<Served>>>::default();
+        let log = Arc::clone(&served);
+        let router = router(app.clone()).merge(self.more.with_state(app)).layer(from_fn(
+            move |request: Request, next: Next| {
+                let (log, path) = (Arc::clone(&log), request.uri().path().to_owned());
+                async move {
+                    let answer = next.run(request).await;
+                    let wait = answer.headers().get("retry-after").and_then(|wait| wait.to_str().ok());
+                    let retry_after = wait.map(|wait| wait.parse().unwrap());
+                    let status = answer.status().as_u16();
+                    log.lock().unwrap().push(Served { at: Instant::now(), path, status, retry_after });
+                    answer
+                }
+            },
+        ));
         let (say_address, address) = mpsc::channel();
         let (stop, stopped) = tokio::sync::oneshot::channel();
         std::thread::spawn(move || {
@@ -70,7 +116,7 @@ impl Setup {
                 }
             });
         });
-        Service { address: address.recv().unwrap(), _stop: stop }
+        Service { address: address.recv().unwrap(), served, _stop: stop }
     }
 }
 

@@ -2,6 +2,8 @@
 
 mod away;
 mod client;
+mod clients;
+mod conversation;
 mod durable;
 
 use std::sync::Arc;
@@ -12,14 +14,14 @@ use axum::Router;
 use axum::extract::State;
 use axum::routing::post;
 use billing_guard::testing::UnreachableLedger;
-use billing_guard::{Job, MemoryLedger, Shape, Usage};
+use billing_guard::{Job, MemoryLedger, Renderer, Shape, Usage};
 use metered_query::App;
 use metered_query::auth::Customer;
 use metered_query::billing::Refused;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use away::Away;
-use client::{ANA, BEN, JSON, SECRET, Service, Setup, begin, finish, now, payment, sign, usd};
+use client::{ANA, APP, BEN, JSON, SECRET, Service, Setup, begin, finish, now, payment, sign, usd};
 
 /// The documented answer, byte for byte.
 const DOCUMENTED: &str = r#"{"data":null,"code":402,"name":"InsufficientBalanceError","status":40203,"message":"Account balance not enough to run this query, please recharge.","readableMessage":"Account balance not enough to run this query, please recharge."}"#;
@@ -54,6 +56,47 @@ fn a_query_is_charged_what_it_found() {
     let answer = service.query(ANA, "q-2", STATION_7, 120).json();
     assert_eq!(answer["rows"].as_array().unwrap().len(), 120);
     assert_eq!(answer["charged"], "0.242");
+}
+
+#[test]
+fn the_same_query_as_a_chat_costs_the_same() {
+    let service = start();
+    service.pay("10.00");
+    let ask = |body: Value| service.send("POST /v1/chat/completions", &[ANA, JSON], body.to_string());
+    let sql = "select * from readings where hour = 18";
+    let found = ask(json!({"model": "any", "messages": [
+        {"role": "system", "content": "You are a table."}, {"role": "user", "content": sql},
+    ]}));
+    assert_eq!(found.status, 200, "{}", found.text());
+    let answer = found.json();
+    assert_eq!(answer["object"], "chat.completion");
+    let choice = &answer["choices"][0];
+    assert_eq!((&choice["message"]["role"], &choice["finish_reason"]), (&json!("assistant"), &json!("stop")));
+    let content = choice["message"]["content"].as_str().unwrap();
+    let rows: Vec<Value> = content.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let same = service.query(ANA, "q-1", sql, 400).json();
+    assert_eq!(json!(rows), same["rows"]);
+    let usage = json!({"prompt_tokens": 38, "completion_tokens": 20, "total_tokens": 58});
+    assert_eq!(answer["usage"], usage);
+    assert_eq!(service.settled(ANA), usd("10") - 2 * usd("0.0419"));
+
+    let messages = json!([{"role": "user", "content": STATION_7}]);
+    for most in ["max_tokens", "max_completion_tokens"] {
+        let answer = ask(json!({"messages": messages, most: 7})).json();
+        assert_eq!(answer["choices"][0]["finish_reason"], "length");
+        assert_eq!(answer["usage"]["completion_tokens"], 7);
+    }
+    for (bad, status) in [
+        (json!({"messages": []}), 400),
+        (json!({"messages": [{"role": "user", "content": "Hello!"}]}), 400),
+        (json!({"messages": messages, "stream": true}), 400),
+        (json!({"messages": messages, "max_tokens": 0}), 422),
+        (json!({"messages": "hello"}), 422),
+    ] {
+        assert_eq!(ask(bad.clone()).status, status, "{bad}");
+    }
+    let unknown = service.send("POST /v1/chat/completions", &[JSON], "{");
+    assert_eq!(unknown.status, 401);
 }
 
 #[test]
@@ -112,13 +155,13 @@ fn an_empty_balance_gets_the_documented_answer() {
 
 #[test]
 fn the_shape_is_the_hosts_choice() {
-    let service = Setup { shape: Shape::FlatWithError, ..Setup::default() }.start();
+    let service = Setup { renderer: Renderer::new(Shape::FlatWithError), ..Setup::default() }.start();
     let refused = service.query(ANA, "q-1", STATION_7, 400);
     assert_eq!(refused.status, 402);
     assert_eq!(refused.json()["status"], 40203);
     assert_eq!(refused.json()["error"]["code"], "insufficient_balance");
 
-    let service = Setup { shape: Shape::Text, ..Setup::default() }.start();
+    let service = Setup { renderer: Renderer::new(Shape::Text), ..Setup::default() }.start();
     let refused = service.query(ANA, "q-1", STATION_7, 400);
     assert_eq!(refused.header("content-type"), Some("text/plain; charset=utf-8"));
 }
@@ -131,6 +174,17 @@ fn a_request_above_the_largest_is_told_the_maximum() {
     assert_eq!((refused.status, refused.name().as_str()), (402, "RequestTooLargeError"));
     assert!(refused.text().contains("5.00 USD"), "{}", refused.text());
     assert_eq!(service.balance(ANA), [usd("100"), 0, usd("100")]);
+}
+
+#[test]
+fn an_app_spends_the_balance_and_does_not_see_it() {
+    let service = start();
+    service.pay("10");
+    assert_eq!(service.query(APP, "q-1", STATION_7, 10).status, 200);
+    for target in ["GET /balance", "GET /usage"] {
+        assert_eq!(service.send(target, &[APP], "").status, 403);
+    }
+    assert_eq!(service.settled(ANA), usd("10") - price(10));
 }
 
 #[test]
@@ -350,8 +404,8 @@ fn a_client_that_goes_away_pays_for_what_was_read() {
 
 #[test]
 fn a_handler_that_panics_is_settled() {
-    async fn panics(Customer(account): Customer, State(app): State<App>) -> Result<(), Refused> {
-        let mut hold = app.guard.hold(&account, Job::new("query").at_most("rows", 400_u32)).await?;
+    async fn panics(Customer(caller): Customer, State(app): State<App>) -> Result<(), Refused> {
+        let mut hold = app.guard.hold(&caller.account, Job::new("query").at_most("rows", 400_u32)).await?;
         hold.record(&Usage::new().with("rows", 10_u32))?;
         panic!("on purpose");
     }

@@ -244,6 +244,7 @@ fn rows_are_replaced_and_deleted() {
             unit: usd(0).unit(),
             used,
             held,
+            told: 0,
         };
         set.counters.push(counter(1, 2));
         assert_eq!(commit(store, &set), Outcome::Applied);

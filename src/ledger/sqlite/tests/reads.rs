@@ -125,7 +125,7 @@ fn counters_come_in_the_order_of_their_keys_not_of_their_text() {
                         period,
                         start: Timestamp::from_micros(start * 100_000_000_000),
                     };
-                    wanted.push(Counter { key, unit: usd(0).unit(), used: 1, held: 0 });
+                    wanted.push(Counter { key, unit: usd(0).unit(), used: 1, held: 0, told: 0 });
                 }
             }
         }
@@ -192,6 +192,7 @@ fn only_what_is_kept_no_longer_is_pruned_and_no_more_than_the_limit() {
             unit: usd(0).unit(),
             used: 1,
             held,
+            told: 0,
         };
         first.counters = vec![counter(0, 0), counter(86_400_000_000, 1)];
         assert_eq!(commit(store, &first), Outcome::Applied);

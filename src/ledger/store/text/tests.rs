@@ -14,17 +14,19 @@ fn accounts() -> impl Strategy<Value = AccountRecord> {
     let fits = |(posted, held): &(i64, i64)| posted.checked_sub(*held).is_some();
     let sums = (any::minor(), any::not_negative()).prop_filter("fits", fits);
     let parts = any::unit().prop_flat_map(|unit| (Just(unit), any::grants(unit)));
-    (parts, numbers, sums, any::moment(), any::moment(), stamps()).prop_map(
-        |((unit, grants), (commits, seq, open_holds), (posted, held), time, next_due, stamp)| {
-            let state = AccountState { unit, seq, time, next_due, open_holds, posted, held, grants };
+    let told = (any::minor(), any::moment(), any::minor(), 0_u64..)
+        .prop_map(|(lowest, at, top_up, top_up_seq)| Told { lowest, at, top_up, top_up_seq });
+    (parts, numbers, sums, any::moment(), any::moment(), told, stamps()).prop_map(
+        |((unit, grants), (commits, seq, open_holds), (posted, held), time, next_due, told, stamp)| {
+            let state = AccountState { unit, seq, time, next_due, open_holds, posted, held, grants, told };
             AccountRecord { state, version: Version { commits, stamp }, format: FORMAT }
         },
     )
 }
 
 fn counters() -> impl Strategy<Value = Counter> {
-    (any::counter_key(), any::unit(), any::minor(), any::minor())
-        .prop_map(|(key, unit, used, held)| Counter { key, unit, used, held })
+    (any::counter_key(), any::unit(), any::minor(), any::minor(), any::minor())
+        .prop_map(|(key, unit, used, held, told)| Counter { key, unit, used, held, told })
 }
 
 fn holds() -> impl Strategy<Value = HoldRecord> {
@@ -126,12 +128,13 @@ proptest! {
 
 const COUNTER: &str = concat!(
     r#"{"format":1,"scope":"team/blue","period":"day","start":"2026-01-01T00:00:00.000000Z","#,
-    r#""unit":"USD/6","used":"1.25","held":"3"}"#,
+    r#""unit":"USD/6","used":"1.25","held":"3","told":"1"}"#,
 );
 const ACCOUNT: &str = concat!(
     r#"{"format":1,"commits":"3","stamp":"000102030405060708090a0b0c0d0e0f","unit":"USD/6","seq":"4","#,
     r#""time":"2026-01-01T00:00:00.000000Z","next_due":"2026-01-01T00:05:30.000000Z","#,
-    r#""open_holds":"1","posted":"12.5","held":"3"}"#,
+    r#""open_holds":"1","posted":"12.5","held":"3","lowest_told":"12.5","#,
+    r#""told_at":"2026-01-01T00:00:00.000000Z","top_up":"12.5","top_up_seq":"1"}"#,
 );
 
 #[test]
