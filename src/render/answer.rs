@@ -7,6 +7,7 @@ use serde_json::value::RawValue;
 
 use super::details::DetailsView;
 use super::{Renderer, Shape, codes, json};
+use crate::amount::Amount;
 use crate::messages::Place;
 use crate::refusal::{Basis, Choice, Disclosed, RefusalKind};
 
@@ -106,6 +107,12 @@ impl<'a> Answer<'a> {
     #[must_use]
     pub fn basis(&self, basis: Basis) -> Option<Cow<'_, str>> {
         self.renderer.messages.basis(basis)
+    }
+
+    /// An amount as a sentence writes it.
+    #[must_use]
+    pub fn amount(&self, amount: Amount) -> Cow<'_, str> {
+        self.renderer.messages.amount(amount)
     }
 
     /// The host's fallback payload, as JSON.

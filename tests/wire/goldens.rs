@@ -313,3 +313,15 @@ fn an_amount_in_another_unit_says_so() {
     let (unit, included) = shown(&Refusal::BudgetExceeded);
     assert_eq!((unit.as_str(), included.get("unit")), (Some("CREDITS"), None));
 }
+
+#[test]
+fn amounts_in_lines_of_text_have_the_marks_of_their_language() {
+    let case = Case::full("amounts", fitting(), Disclosure::Amounts, Shape::Text);
+    for (messages, wanted) in [
+        (Arc::new(billing_guard::English::new()) as Arc<dyn billing_guard::Messages>, "(2.00 USD, "),
+        (Arc::new(billing_guard::German::new()), "(2,00 USD, "),
+    ] {
+        let answer = case.renderer.clone().with_messages(messages).render_with(&case.refusal, &case.details);
+        assert!(text(answer.body()).contains(wanted), "{}", text(answer.body()));
+    }
+}
