@@ -266,6 +266,15 @@ impl Renderer {
     /// The same with this id of the request in shapes that have one (`Anthropic`). For one request: clone the renderer
     /// first.
     ///
+    /// ```
+    /// use billing_guard::{Refusal, Renderer, Shape};
+    ///
+    /// let renderer = Renderer::new(Shape::Anthropic).with_request_id("req_1")?;
+    /// let answer = renderer.render(&Refusal::Duplicate);
+    /// assert!(answer.body().ends_with(br#""details":{"error_code":"duplicate_request"}},"request_id":"req_1"}"#));
+    /// # Ok::<(), billing_guard::RenderSettingError>(())
+    /// ```
+    ///
     /// # Errors
     /// [`RenderSettingError::InvalidRequestId`] unless it is 1 to [`MAX_REQUEST_ID`](Self::MAX_REQUEST_ID) visible ASCII
     /// characters.
