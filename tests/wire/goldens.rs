@@ -291,10 +291,26 @@ fn the_details_are_the_same_in_every_shape() {
                 by_shape.insert(shape.as_str(), details);
             }
             let flat = &by_shape["flat"];
+            for (key, value) in flat {
+                assert!(!has_nothing(key, value), "{name}, {level:?}: {key} is {value}");
+            }
             for (shape, details) in &by_shape {
                 assert_eq!(details, flat, "{shape}, {name}, {level:?}");
             }
         }
+    }
+}
+
+/// Whether there is nothing in it somewhere: what is absent is not there. Only what was spent without a label is null.
+fn has_nothing(key: &str, value: &serde_json::Value) -> bool {
+    match value {
+        serde_json::Value::Null => key != "value",
+        serde_json::Value::String(text) => text.is_empty(),
+        serde_json::Value::Array(items) => items.is_empty() || items.iter().any(|item| has_nothing("", item)),
+        serde_json::Value::Object(members) => {
+            members.is_empty() || members.iter().any(|(key, value)| has_nothing(key, value))
+        }
+        _ => false,
     }
 }
 
