@@ -11,6 +11,7 @@ mod notices;
 mod quote;
 mod refused;
 mod setup;
+mod stream;
 
 use std::fmt;
 use std::sync::Arc;
@@ -39,6 +40,7 @@ pub use notices::NoticeContext;
 pub use quote::Quote;
 pub use setup::{GuardBuilder, SetupError};
 use setup::{NoticeHook, Observer, check_policy};
+pub use stream::Cover;
 
 /// Guards work that costs money: holds its estimate before it runs, charges what it used.
 ///
@@ -352,7 +354,7 @@ impl Inner {
     fn prepare(&self, account: &AccountId, job: &Job, estimate: &Estimate) -> Result<HoldRequest, Error> {
         self.check_size(job, estimate.minimum)?;
         let key = job.key.clone().unwrap_or_else(IdempotencyKey::unique);
-        Ok(HoldRequest::new(account.clone(), key, self.to_hold(job, estimate.amount))
+        Ok(HoldRequest::new(account.clone(), key, self.to_hold(job, estimate.first))
             .with_minimum(estimate.minimum)
             .with_lifetime(job.lifetime.unwrap_or(self.policy.lifetime))
             .with_grace(self.policy.grace)

@@ -132,7 +132,7 @@ pub use error::{CapReached, LedgerError, LogFields, ShortReason, Shortfall};
 pub use forecast::BurnRate;
 pub use grant::{Draw, Grant, GrantKind, GrantTerms, Movement};
 pub use guard::error::Error;
-pub use guard::{Guard, GuardBuilder, Hold, Insight, Insights, Job, NoticeContext, Quote, SetupError};
+pub use guard::{Cover, Guard, GuardBuilder, Hold, Insight, Insights, Job, NoticeContext, Quote, SetupError};
 pub use hold::{HoldState, HoldStatus, LateCapture, OverCapture};
 pub use id::{AccountId, IdError, IdempotencyKey, Label, Labels, ScopeId};
 pub use ledger::engine::observe::{Event, Observer};
