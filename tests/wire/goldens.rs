@@ -275,7 +275,11 @@ fn the_details_are_the_same_in_every_shape() {
             let mut by_shape = BTreeMap::new();
             for shape in Shape::ALL.iter().filter(|shape| **shape != Shape::Text) {
                 let case = Case::full(name, refusal.clone(), level, *shape);
-                let Read { details, links, .. } = reader::read(*shape, case.answer().body()).unwrap();
+                let Read { mut details, links, .. } = reader::read(*shape, case.answer().body()).unwrap();
+                if *shape == Shape::Problem {
+                    // The name that the RFC's own example has for it, beside ours.
+                    assert_eq!(details.remove("balance").as_ref(), details.get("available"), "{name}");
+                }
                 assert_eq!(details["reason"], refusal.kind().as_str());
                 let options = details["options"].as_array().unwrap().clone();
                 if *shape == Shape::Google {
