@@ -106,7 +106,8 @@ impl Recognized {
     /// | `error.code` | `insufficient_user_quota` | 403 | `InsufficientBalance` |
     /// | `error.code` | `organization_spend_limit_exceeded` | 429 | `SpendCapReached` |
     /// | `error.type` | `exceeded_current_quota_error` | 429 | `InsufficientBalance` |
-    /// | `error.type` | `billing_error`, `credit_limit`, `insufficient_funds` | 402 | `InsufficientBalance` |
+    /// | `error.type` | `credit_limit`, `insufficient_funds` | 402 | `InsufficientBalance` |
+    /// | `error.type`, no object in `error` | `billing_error` | 402 | `InsufficientBalance` |
     /// | `error.type` | `budget_exceeded` | 400, 422, 429 | `SpendCapReached` |
     /// | `error.metadata.limit_source` | `openrouter_credits` | 402 | `InsufficientBalance` |
     /// | `error.metadata.limit_source` | `openrouter_in_flight_budget` | 402 | `BalanceHeld` |

@@ -3,16 +3,19 @@
 //! Each has its own words, and the HTTP statuses it says them with. Whatever stands beside them and says something else,
 //! or something we do not know, makes the answer one that is not recognised: a wrong alarm is worse than none.
 
+use std::collections::BTreeMap;
+
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
 use super::fields::{
-    ErrorDetails, ErrorObject, Metadata, Status, Top, is, object, object_or_default, string, value,
+    ErrorObject, Metadata, Status, Top, borrowed, is, object, object_or_default, string, value,
 };
 use super::{Recognized, said};
 use crate::messages::kind_said_by;
 use crate::refusal::RefusalKind;
 use crate::refusal::RefusalKind::{BalanceHeld, InsufficientBalance, SpendCapReached};
+use crate::render::codes;
 
 /// A word, the statuses it comes with, and what it says.
 type Word = (&'static str, &'static [u16], RefusalKind);
@@ -66,10 +69,10 @@ fn in_any_error_object(status: Status, top: &Top<'_>, error: &ErrorObject<'_>) -
         return (!error_type.is_of_rate_limit()).then(|| worded(kind, word, message));
     }
     if let Some((kind, word)) = error_type.found_in(TYPES, status) {
-        // With a code of its own there it is in our shape, under a name that we do not know.
-        let details: ErrorDetails<'_> = object_or_default(error.details)?;
-        let clear = code == Said::Nothing && details.error_code.is_none();
-        return clear.then(|| worded(kind, word, message));
+        // Ours say it too, about other kinds as well, and have an object beside it: then it is in our shape, with something in it
+        // that is not as it was, or that we do not know.
+        let may_be_ours = word == codes::anthropic_type(402) && has_object_within(top.error?);
+        return (code == Said::Nothing && !may_be_ours).then(|| worded(kind, word, message));
     }
     let metadata: Metadata<'_> = object_or_default(error.metadata)?;
     if let Some(source) = metadata.limit_source.and_then(string) {
@@ -81,6 +84,12 @@ fn in_any_error_object(status: Status, top: &Top<'_>, error: &ErrorObject<'_>) -
             && error_type == Said::Nothing
             && in_own_form(status, top, error, &message));
     found.then(|| Recognized::certainly(InsufficientBalance, None, message))
+}
+
+/// Whether a member of the object is an object, whatever it is called.
+fn has_object_within(raw: &RawValue) -> bool {
+    let members: Option<BTreeMap<String, &RawValue>> = borrowed(raw);
+    members.is_some_and(|members| members.values().any(|member| member.get().starts_with('{')))
 }
 
 /// A sentence that many services use, whatever else they send.
