@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use billing_guard::{
     AccountId, Amount, Bin, BurnRate, Cap, Caps, ChargeRef, Clock, GrantTerms, Guard, Job, Ledger, LedgerExt,
-    ManualClock, MemoryLedger, MemorySettings, Notice, NoticeContext, NoticeRules, Period, Policy, PostKind,
-    PostRequest, PriceBook, Receipt, Spending, Tariff, Timestamp, Unit, Usage, wait,
+    ManualClock, MemoryLedger, MemorySettings, Notice, NoticeContext, NoticeRules, OnDrop, Period, Policy,
+    PostKind, PostRequest, PriceBook, Receipt, Spending, Tariff, Timestamp, Unit, Usage, wait,
 };
 use proptest::prelude::*;
 
@@ -216,6 +216,23 @@ fn giving_a_hold_back_tells_nobody_and_so_hides_nothing() {
     let told = world.spend(1);
     assert_eq!(told.iter().map(Notice::as_str).collect::<Vec<_>>(), ["low_balance", "credit_ends_soon"]);
     assert_eq!(world.spend(1), []);
+}
+
+#[test]
+fn what_a_dropped_hold_charged_is_told_with_the_next_work() {
+    let world = World::new(low_at(&[500]));
+    world.top_up("paid", 600);
+    for on_drop in [OnDrop::Settle, OnDrop::CaptureHold] {
+        let job = Job::new("cents").at_most("cents", 120_u32).with_on_drop(on_drop);
+        let mut hold = wait(world.guard.hold(&account(), job)).unwrap();
+        hold.record(&Usage::new().with("cents", 120_u32)).unwrap();
+        drop(hold);
+        // Nobody could have read it in an answer.
+        assert!(world.heard.lock().unwrap().is_empty());
+        assert_eq!(world.spend(10), [low(500, 470)]);
+        assert_eq!(std::mem::take(&mut *world.heard.lock().unwrap()), [low(500, 470)]);
+        world.top_up(&format!("{on_drop:?}"), 130);
+    }
 }
 
 #[test]

@@ -135,7 +135,11 @@ fn what_was_told_falls_until_credit_comes_in(make: Make<'_>) -> Checked {
     world.adjust("further down", -4)?;
     world.void("j")?;
     ensure_eq!(charge("m", 1)?, (19, 14));
-    world.top_up("up", 105)?;
+    // Nor does a capture whose reply nobody reads.
+    world.hold("n", 5)?;
+    world.capture_with(world.capture_request("n", 5).unheard())?;
+    ensure_eq!(charge("o", 1)?, (14, 8));
+    world.top_up("up", 111)?;
     ensure_eq!(charge("e", 1)?, (119, 118));
     // Credit that ends lowers it with the next work too, and credit that starts raises it.
     world.credit("f", &promo().ending_at(world.in_seconds(60)), 50)?;
