@@ -106,8 +106,7 @@ impl Recognized {
     /// | `error.code` | `insufficient_user_quota` | 403 | `InsufficientBalance` |
     /// | `error.code` | `organization_spend_limit_exceeded` | 429 | `SpendCapReached` |
     /// | `error.type` | `exceeded_current_quota_error` | 429 | `InsufficientBalance` |
-    /// | `error.type` | `credit_limit`, `insufficient_funds` | 402 | `InsufficientBalance` |
-    /// | `error.type`, no object in `error` | `billing_error` | 402 | `InsufficientBalance` |
+    /// | `error.type` | `billing_error`, `credit_limit`, `insufficient_funds` | 402 | `InsufficientBalance` |
     /// | `error.type` | `budget_exceeded` | 400, 422, 429 | `SpendCapReached` |
     /// | `error.metadata.limit_source` | `openrouter_credits` | 402 | `InsufficientBalance` |
     /// | `error.metadata.limit_source` | `openrouter_in_flight_budget` | 402 | `BalanceHeld` |
@@ -139,6 +138,9 @@ impl Recognized {
     /// any of these this is [`InsufficientBalance`](RefusalKind::InsufficientBalance), and
     /// [`top_up_helps`](Self::top_up_helps) and [`retry_helps`](Self::retry_helps) are `None`. A `Retry-After` header then
     /// says that waiting helps.
+    ///
+    /// It is the same with the types `billing_error` and `insufficient_quota` of other services, if neither a code nor the
+    /// sentence says more: a payment that failed and a limit that is reached are called so too.
     ///
     /// `OpenRouter` has no word for kinds without a limit: they are recognised by `reason` or a built-in sentence alone.
     #[must_use]

@@ -3,19 +3,16 @@
 //! Each has its own words, and the HTTP statuses it says them with. Whatever stands beside them and says something else,
 //! or something we do not know, makes the answer one that is not recognised: a wrong alarm is worse than none.
 
-use std::collections::BTreeMap;
-
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
 use super::fields::{
-    ErrorObject, Metadata, Status, Top, borrowed, is, object, object_or_default, string, value,
+    ErrorDetails, ErrorObject, Metadata, Status, Top, is, object, object_or_default, string, value,
 };
 use super::{Recognized, said};
 use crate::messages::kind_said_by;
 use crate::refusal::RefusalKind;
 use crate::refusal::RefusalKind::{BalanceHeld, InsufficientBalance, SpendCapReached};
-use crate::render::codes;
 
 /// A word, the statuses it comes with, and what it says.
 type Word = (&'static str, &'static [u16], RefusalKind);
@@ -37,6 +34,9 @@ const TYPES: &[Word] = &[
     ("insufficient_funds", &[402], InsufficientBalance),
     ("budget_exceeded", &[400, 422, 429], SpendCapReached),
 ];
+
+/// Types that say that money is missing, but not why: a payment may have failed, or a limit be reached.
+const UNCLEAR: &[&str] = &["billing_error", "insufficient_quota"];
 
 /// `error.metadata.limit_source` beside an integer code.
 const LIMIT_SOURCES: &[Word] = &[
@@ -69,10 +69,11 @@ fn in_any_error_object(status: Status, top: &Top<'_>, error: &ErrorObject<'_>) -
         return (!error_type.is_of_rate_limit()).then(|| worded(kind, word, message));
     }
     if let Some((kind, word)) = error_type.found_in(TYPES, status) {
-        // Ours say it too, about other kinds as well, and have an object beside it: then it is in our shape, with something in it
-        // that is not as it was, or that we do not know.
-        let may_be_ours = word == codes::anthropic_type(402) && has_object_within(top.error?);
-        return (code == Said::Nothing && !may_be_ours).then(|| worded(kind, word, message));
+        // With a code of its own there it is in our shape, under a name that we do not know.
+        let details: ErrorDetails<'_> = object_or_default(error.details)?;
+        let clear = code == Said::Nothing && details.error_code.is_none();
+        let certain = !UNCLEAR.contains(&word) || said::has_searched_words(&message) || is_too_low(&message);
+        return clear.then(|| Recognized { certain, ..worded(kind, word, message) });
     }
     let metadata: Metadata<'_> = object_or_default(error.metadata)?;
     if let Some(source) = metadata.limit_source.and_then(string) {
@@ -86,12 +87,6 @@ fn in_any_error_object(status: Status, top: &Top<'_>, error: &ErrorObject<'_>) -
     found.then(|| Recognized::certainly(InsufficientBalance, None, message))
 }
 
-/// Whether a member of the object is an object, whatever it is called.
-fn has_object_within(raw: &RawValue) -> bool {
-    let members: Option<BTreeMap<String, &RawValue>> = borrowed(raw);
-    members.is_some_and(|members| members.values().any(|member| member.get().starts_with('{')))
-}
-
 /// A sentence that many services use, whatever else they send.
 fn in_message(status: Status, message: &str, code: &Said, error_type: &Said) -> bool {
     let agree = *code == Said::Number || (code.agrees() && error_type.agrees());
@@ -100,11 +95,14 @@ fn in_message(status: Status, message: &str, code: &Said, error_type: &Said) -> 
 
 /// Sentences that one service uses, in the form it has.
 fn in_own_form(status: Status, top: &Top<'_>, error: &ErrorObject<'_>, message: &str) -> bool {
-    let message = message.to_ascii_lowercase();
     (status.is_one_of(&[402, 429])
         && is(error.status, "RESOURCE_EXHAUSTED")
-        && message.contains("prepayment credits are depleted"))
-        || (status.is(400) && is(top.kind, "error") && message.contains("credit balance is too low"))
+        && message.to_ascii_lowercase().contains("prepayment credits are depleted"))
+        || (status.is(400) && is(top.kind, "error") && is_too_low(message))
+}
+
+fn is_too_low(message: &str) -> bool {
+    message.to_ascii_lowercase().contains("credit balance is too low")
 }
 
 /// A sentence under `error`, beside `"success":false`.
