@@ -151,7 +151,16 @@ fn what_was_told_falls_until_credit_comes_in(make: Make<'_>) -> Checked {
     // What the host books on its own account tells nobody; the next work does.
     world.adjust("down", -14)?;
     ensure_eq!(charge("d", 1)?, (34, 19));
-    world.top_up("up", 100)?;
+    // Nor does a void, which nobody hears of.
+    world.hold("j", 5)?;
+    world.adjust("further down", -4)?;
+    world.void("j")?;
+    ensure_eq!(charge("m", 1)?, (19, 14));
+    // Nor does a capture whose reply nobody reads.
+    world.hold("n", 5)?;
+    world.capture_with(world.capture_request("n", 5).unheard())?;
+    ensure_eq!(charge("o", 1)?, (14, 8));
+    world.top_up("up", 111)?;
     ensure_eq!(charge("e", 1)?, (119, 118));
     // Credit that ends lowers it with the next work too, and credit that starts raises it.
     world.credit("f", &promo().ending_at(world.in_seconds(60)), 50)?;

@@ -322,11 +322,7 @@ impl Hold {
         if self.observed().is_some() {
             return LedgerFuture::ready(Ok(unbooked(cost)));
         }
-        // What the caller is not willing to pay is not asked of it.
-        let charge = match self.job.budget {
-            Some(budget) if budget.minor() < cost.minor() => budget,
-            _ => cost,
-        };
+        let charge = self.to_charge(cost);
         let unasked = cost.minor().saturating_sub(charge.minor());
         let (guard, account) = (Arc::clone(&self.guard), self.account.clone());
         let context = self.job.notice_context;
@@ -337,6 +333,19 @@ impl Hold {
             let notices = guard.notices(&account, &settled, None, context);
             Ok(Receipt { settled, booked: true, notices })
         })
+    }
+
+    /// The same with nobody left to read the answer: what it would have told is left to the customer's next work.
+    fn settle_unheard(&self, cost: Amount) {
+        drop(self.guard.ledger.capture(self.capture_request(self.to_charge(cost)).unheard()));
+    }
+
+    /// What of a cost is asked for. What the caller is not willing to pay is not asked of it.
+    fn to_charge(&self, cost: Amount) -> Amount {
+        match self.job.budget {
+            Some(budget) if budget.minor() < cost.minor() => budget,
+            _ => cost,
+        }
     }
 
     /// Takes note that a settlement was submitted, and of its answer.
@@ -386,13 +395,18 @@ impl Drop for Hold {
                 // If more than the hold was refused, the hold is what there is to take.
                 let within = cost.minor() <= self.amount().minor();
                 let rejected = self.guard.policy.over_capture == OverCapture::Reject;
-                drop(self.settle(if rejected && !within { self.amount() } else { cost }));
+                self.settle_unheard(if rejected && !within { self.amount() } else { cost });
             }
             (Some(Asked::Void), _) => drop(self.void()),
             (None, OnDrop::LeaveToExpire) => {}
-            (None, OnDrop::CaptureHold) => drop(self.settle(self.amount())),
+            (None, OnDrop::CaptureHold) => self.settle_unheard(self.amount()),
             (None, OnDrop::Settle) if self.recorded.is_empty() => drop(self.void()),
-            (None, OnDrop::Settle) => drop(self.capture_recorded()),
+            (None, OnDrop::Settle) => {
+                // What cannot be priced was not recorded.
+                if let Ok(cost) = self.cost(&self.recorded) {
+                    self.settle_unheard(cost);
+                }
+            }
         }
     }
 }

@@ -1,6 +1,7 @@
 //! What this service says beside its bare answers, and to whom. All of it is the host's own: its pages, its amounts, its rules.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use billing_guard::{
     Amount, Details, Disclosure, English, Error, Free, German, Guard, Insights, Link, LinkError, Options,
@@ -42,6 +43,9 @@ pub struct Conversation {
 }
 
 impl Conversation {
+    /// For how long what is known of a customer's spending is not read again.
+    const FRESH: Duration = Duration::from_secs(60);
+
     /// Made once.
     pub fn new(guard: &Guard, pages: Option<Pages>) -> Result<Self, Box<dyn std::error::Error>> {
         let usd = |text| guard.unit().amount(text);
@@ -75,7 +79,10 @@ impl Conversation {
         }
         // What was read before: a refusal waits for no statement. It is read again for the next one.
         let insight = self.insights.known(&caller.account);
-        tokio::spawn(self.insights.refresh(&caller.account));
+        // Refusals cost nothing, so they can come in floods: a statement is not read for each of them.
+        if insight.as_ref().is_none_or(|insight| insight.age() > Self::FRESH) {
+            tokio::spawn(self.insights.refresh(&caller.account));
+        }
 
         let (mut details, mut top_up) = (Details::new(), TopUp::new(pages.top_up.clone()));
         if let Error::InsufficientBalance(short) = error {
