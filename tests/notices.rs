@@ -169,7 +169,7 @@ fn who_asks_to_be_reminded_later_is_told_later_and_once() {
     let world = World::new(low_at(&[500, 100]));
     world.top_up("paid", 600);
     let until = world.clock.now().saturating_add(DAY);
-    let snoozed = || NoticeContext::new().snoozed_until(until);
+    let snoozed = || NoticeContext::new().with_snoozed_until(until);
     assert_eq!(world.spend(50), []);
     assert_eq!(world.spend_with(100, snoozed()), []);
     world.clock.advance(DAY);

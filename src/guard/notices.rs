@@ -25,7 +25,7 @@ use crate::told::{Level, Standing};
 /// use billing_guard::{Job, NoticeContext, Timestamp};
 ///
 /// let until: Timestamp = "2026-12-01T08:00:00.000000Z".parse()?;
-/// let job = Job::new("query").with_notice_context(NoticeContext::new().snoozed_until(until));
+/// let job = Job::new("query").with_notice_context(NoticeContext::new().with_snoozed_until(until));
 /// # let _ = job;
 /// # Ok::<(), billing_guard::TimestampError>(())
 /// ```
@@ -46,7 +46,7 @@ impl NoticeContext {
     /// The customer asked to be reminded later: nothing is told before, on the ledger's clock. The first reply from then on
     /// tells of every threshold that the balance is below, crossed meanwhile or before.
     #[must_use]
-    pub const fn snoozed_until(mut self, until: Timestamp) -> Self {
+    pub const fn with_snoozed_until(mut self, until: Timestamp) -> Self {
         self.snoozed_until = Some(until);
         self
     }
