@@ -43,8 +43,9 @@ impl NoticeContext {
         Self { snoozed_until: None, topped_up_automatically: false, burn_rate: None }
     }
 
-    /// The customer asked to be reminded later: nothing is told before, on the ledger's clock. The first reply from then on
-    /// tells of every threshold that the balance is below, crossed meanwhile or before.
+    /// The customer asked to be reminded later: nothing is told before, on the ledger's clock, but that it was given a
+    /// courtesy or topped up automatically. The first reply from then on tells of every threshold that the balance is below,
+    /// crossed meanwhile or before.
     #[must_use]
     pub const fn with_snoozed_until(mut self, until: Timestamp) -> Self {
         self.snoozed_until = Some(until);

@@ -38,6 +38,30 @@ pub enum Disclosure {
 /// What a host knows about a refused customer beyond the refusal, for the answer. Made for each request, mostly by cloning
 /// what is the same for all and adding what is this customer's.
 ///
+/// In a body the details have these names, whatever its [`Shape`](crate::Shape); but `Google` has them as text, and `Text` has
+/// the options alone, as lines. What is not disclosed or not known is absent. Amounts and quantities are decimal text, moments RFC 3339; an object with an amount in another unit has a `unit` of its own.
+///
+/// | name | what | from |
+/// |---|---|---|
+/// | `reason` | the word for the [kind](RefusalKind::as_str) | any level |
+/// | `cap`, `resets_at` | the label of a spend cap, and when it resets | any level |
+/// | `maximum` | the most that one request may be | any level |
+/// | `unit` | the code of the unit of all amounts | the first amount |
+/// | `required`, `available`, `held`, `shortfall` | what was needed, there, in use and missing | `Amounts` |
+/// | `released_in` | by when some of what is in use must be free, in seconds | `Amounts` |
+/// | `fits` | `[{name, quantity}]`: how much of one quantity would fit, with the others in full | `WhatFits` |
+/// | `alternatives` | `[{label, estimate}]`: other prices at which all would fit | `WhatFits` |
+/// | `plan` | the plan's label | any level |
+/// | `included` | `{used, included}` | `Amounts` |
+/// | `runway` | `{at_least_days, about_days, at_most_days}` | `Amounts` |
+/// | `top_uses` | `{label, since, total, uses: [{value, spent}]}` | `Usage` |
+/// | `work` | `{charged, delivered: {<name>: <quantity>}}` | `Amounts` |
+/// | `options` | `[{kind, text, link, plan, amounts: [{amount, basis, link}]}]`, in the host's order | any level, `amounts` from `Amounts` |
+/// | `offers` | `[{text, valid_until, terms}]` | any level |
+/// | `claims` | `[{text, source, as_of}]` | any level |
+///
+/// Without details, and at the first level, a body has none of them.
+///
 /// ```
 /// use billing_guard::{Details, Disclosure, Free, Options, Refusal, Renderer};
 ///
