@@ -329,8 +329,8 @@ impl Insight {
 
     /// How fast it spends; `None` if too little is known.
     #[must_use]
-    pub fn burn_rate(&self) -> Option<&BurnRate> {
-        self.known.burn_rate.as_ref()
+    pub fn burn_rate(&self) -> Option<BurnRate> {
+        self.known.burn_rate
     }
 
     /// How long so much will last; `None` if too little is known, or it is in another unit.

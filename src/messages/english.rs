@@ -116,7 +116,7 @@ impl Messages for English {
 
     fn basis(&self, basis: Basis) -> Option<Cow<'_, str>> {
         Some(match basis {
-            Basis::ThisRequest => "just enough for this request".into(),
+            Basis::ThisRequest => "enough for this request".into(),
             Basis::Lasts(runway) => format!("{} at your current rate", notices::about(runway)).into(),
             Basis::MoreRequests(more) => {
                 format!("this request and {} more like it", STYLE.number(&more.to_string())).into()

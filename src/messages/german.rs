@@ -95,7 +95,7 @@ impl Messages for German {
 
     fn basis(&self, basis: Basis) -> Option<Cow<'_, str>> {
         Some(match basis {
-            Basis::ThisRequest => "gerade genug für diese Anfrage".into(),
+            Basis::ThisRequest => "genug für diese Anfrage".into(),
             Basis::Lasts(runway) => {
                 format!("{} bei Ihrem derzeitigen Verbrauch", notices::about(runway)).into()
             }

@@ -197,6 +197,13 @@ pub(crate) const PEERS: &[Peer] = &[
         kind: SpendCapReached,
         word: Some("budget_exceeded"),
     },
+    Peer {
+        service: "Nobody in particular",
+        statuses: &[402, 429],
+        body: r#"{"error":{"message":"You have insufficient credits.","type":"insufficient_funds_error","code":"insufficient_credits"}}"#,
+        kind: Empty,
+        word: None,
+    },
 ];
 
 /// The same as the peers say it, with one thing about it that says something else.
@@ -298,6 +305,11 @@ pub(crate) const NEAR_MISSES: &[(u16, &str)] = &[
         r#"{"type":"error","error":{"type":"permission_error","message":"Your API key lacks permission."}}"#,
     ),
     (402, r#"{"type":"error","error":{"type":"billing_error"}}"#),
+    // One of ours about another kind, with its code lost.
+    (
+        402,
+        r#"{"type":"error","error":{"type":"billing_error","message":"This request would exceed a spending limit."}}"#,
+    ),
     (402, r#"{"type":"billing_error","message":"There is an issue with your billing."}"#),
     // Gemini
     (
