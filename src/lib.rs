@@ -35,7 +35,8 @@
 //!   ids are for the [log](Error::log_fields) alone.
 //! * **A refusal is fair.** [`Options`] with something to buy cannot be made without a choice that costs nothing; an
 //!   [`AutoTopUp`] needs a [`Consent`], an [`Offer`] its end and terms.
-//! * **A notice comes once** for each crossing of a threshold, on all nodes together, before the balance is short.
+//! * **A notice comes before the balance is short**, with exactly one reply for each crossing of a threshold, whichever node
+//!   makes it.
 //!
 //! # What it does not do
 //!
