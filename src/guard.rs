@@ -128,6 +128,23 @@ impl Guard {
     }
 
     /// The response for a client that gets this error instead of its work.
+    ///
+    /// With what a request asks for and what the host knows of its customer, from a renderer for this request:
+    ///
+    /// ```
+    /// # use billing_guard::{AccountId, Details, Disclosure, Guard, Job, Tariff, Unit, wait};
+    /// # let usd = Unit::new("USD", 6)?;
+    /// # let account = AccountId::new("acct_1")?;
+    /// # let guard = Guard::in_memory(usd).price("query", Tariff::new().per_unit("rows", "0.01")?).build()?;
+    /// let error = wait(guard.hold(&account, Job::new("query").at_most("rows", 200_u64))).unwrap_err();
+    /// let renderer = guard.renderer().negotiate(Some("application/problem+json"), None);
+    /// let renderer = renderer.with_disclosure(Disclosure::Amounts);
+    /// let answer = renderer.render_with(&error.refusal(), &Details::new().with_plan("Team".parse()?));
+    /// assert_eq!(answer.header("content-type"), Some("application/problem+json"));
+    /// let body = String::from_utf8_lossy(answer.body());
+    /// assert!(body.contains(r#""unit":"USD","required":"2","available":"0""#), "{body}");
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[must_use]
     pub fn render(&self, error: &Error) -> Rendered {
         error.render(&self.inner.renderer)

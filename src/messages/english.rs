@@ -6,6 +6,7 @@ mod reader;
 
 use std::borrow::Cow;
 
+use crate::amount::Amount;
 use crate::messages::written::Style;
 use crate::messages::{Messages, Place, Tone};
 use crate::notice::Notice;
@@ -112,6 +113,10 @@ impl Messages for English {
             Choice::RemindLater { .. } => "Be reminded later",
             Choice::Contact { .. } => "Talk to us",
         })
+    }
+
+    fn amount(&self, amount: Amount) -> Cow<'_, str> {
+        STYLE.amount(amount).into()
     }
 
     fn basis(&self, basis: Basis) -> Option<Cow<'_, str>> {

@@ -6,6 +6,7 @@ mod reader;
 
 use std::borrow::Cow;
 
+use crate::amount::Amount;
 use crate::clock::Timestamp;
 use crate::messages::written::Style;
 use crate::messages::{Messages, Place, Tone};
@@ -91,6 +92,10 @@ impl Messages for German {
             Choice::RemindLater { .. } => "Später erinnert werden",
             Choice::Contact { .. } => "Mit uns sprechen",
         })
+    }
+
+    fn amount(&self, amount: Amount) -> Cow<'_, str> {
+        STYLE.amount(amount).into()
     }
 
     fn basis(&self, basis: Basis) -> Option<Cow<'_, str>> {

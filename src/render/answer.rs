@@ -7,6 +7,7 @@ use serde_json::value::RawValue;
 
 use super::details::DetailsView;
 use super::{Renderer, Shape, codes, json};
+use crate::amount::Amount;
 use crate::messages::Place;
 use crate::refusal::{Basis, Choice, Disclosed, RefusalKind};
 
@@ -109,6 +110,12 @@ impl<'a> Answer<'a> {
         self.renderer.messages.basis(basis)
     }
 
+    /// An amount as a sentence writes it.
+    #[must_use]
+    pub fn amount(&self, amount: Amount) -> Cow<'_, str> {
+        self.renderer.messages.amount(amount)
+    }
+
     /// The host's fallback payload, as JSON.
     #[must_use]
     pub fn data(&self) -> Option<&str> {
@@ -146,8 +153,9 @@ impl<'a> Answer<'a> {
         self.details().map(|details| String::from_utf8_lossy(&json(&details)).into_owned())
     }
 
-    pub(super) fn details(&self) -> Option<DetailsView<'_>> {
-        DetailsView::of(self)
+    /// In a box, since most answers have none and would only move the room for them around.
+    pub(super) fn details(&self) -> Option<Box<DetailsView<'_>>> {
+        DetailsView::of(self).map(Box::new)
     }
 
     pub(super) fn raw_data(&self) -> Option<&RawValue> {

@@ -17,7 +17,7 @@ struct Problem<'a> {
     detail: &'a str,
     code: &'a str,
     #[serde(flatten)]
-    details: Option<DetailsView<'a>>,
+    details: Option<Box<DetailsView<'a>>>,
 }
 
 pub(super) fn body(answer: &Answer<'_>) -> Vec<u8> {

@@ -93,6 +93,13 @@ pub(crate) const PEERS: &[Peer] = &[
         word: Some("billing_error"),
     },
     Peer {
+        service: "Anthropic, billing, with its reason",
+        statuses: &[402],
+        body: r#"{"type":"error","error":{"type":"billing_error","message":"Your credit balance is too low."},"request_id":"req_011C"}"#,
+        kind: Empty,
+        word: Some("billing_error"),
+    },
+    Peer {
         service: "Gemini",
         statuses: &[402],
         body: r#"{"error":{"code":402,"message":"Your prepayment credits are depleted. Please go to your project to manage billing.","status":"RESOURCE_EXHAUSTED"}}"#,
