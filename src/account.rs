@@ -73,8 +73,7 @@ impl Balance {
         self.unit.minor(self.told.top_up)
     }
 
-    /// The number of the latest top-up's entry in the account's sequence; 0 before the first. Two nodes that decide on the next
-    /// top-up see the same, until one has been booked.
+    /// The number of the latest top-up's entry in the account's sequence, automatic or not; 0 before the first.
     #[must_use]
     pub const fn latest_top_up_seq(&self) -> u64 {
         self.told.top_up_seq

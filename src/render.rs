@@ -320,7 +320,7 @@ impl Renderer {
     /// [`MAX_PROBLEM_LINK`](Self::MAX_PROBLEM_LINK).
     pub fn with_problem_types(mut self, link: Link) -> Result<Self, RenderSettingError> {
         if link.as_str().len() > Self::MAX_PROBLEM_LINK {
-            return Err(RenderSettingError::LongProblemLink);
+            return Err(RenderSettingError::LongProblemLink { text: quoted(link.as_str()) });
         }
         self.problem_types = Some(link);
         Ok(self)

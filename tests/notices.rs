@@ -169,7 +169,7 @@ fn who_asks_to_be_reminded_later_is_told_later_and_once() {
     let world = World::new(low_at(&[500, 100]));
     world.top_up("paid", 600);
     let until = world.clock.now().saturating_add(DAY);
-    let snoozed = || NoticeContext::new().snoozed_until(until);
+    let snoozed = || NoticeContext::new().with_snoozed_until(until);
     assert_eq!(world.spend(50), []);
     assert_eq!(world.spend_with(100, snoozed()), []);
     world.clock.advance(DAY);
@@ -186,7 +186,7 @@ fn a_reminder_is_of_caps_and_ending_credit_as_well() {
     let terms = GrantTerms::promotional().ending_at(ends_at);
     wait(world.guard.grant(&account(), "gift".parse().unwrap(), terms, cents(500))).unwrap();
     let caps = Caps::new([Cap::new("key/1".parse().unwrap(), Period::month(), cents(100))]).unwrap();
-    let snoozed = NoticeContext::new().snoozed_until(world.clock.now().saturating_add(2 * DAY));
+    let snoozed = NoticeContext::new().with_snoozed_until(world.clock.now().saturating_add(2 * DAY));
     let charge = |minor: u32| {
         let job =
             Job::new("cents").exact("cents", minor).with_caps(caps.clone()).with_notice_context(snoozed);

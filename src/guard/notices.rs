@@ -25,7 +25,7 @@ use crate::told::{Level, Standing};
 /// use billing_guard::{Job, NoticeContext, Timestamp};
 ///
 /// let until: Timestamp = "2026-12-01T08:00:00.000000Z".parse()?;
-/// let job = Job::new("query").with_notice_context(NoticeContext::new().snoozed_until(until));
+/// let job = Job::new("query").with_notice_context(NoticeContext::new().with_snoozed_until(until));
 /// # let _ = job;
 /// # Ok::<(), billing_guard::TimestampError>(())
 /// ```
@@ -43,11 +43,12 @@ impl NoticeContext {
         Self { snoozed_until: None, topped_up_automatically: false, burn_rate: None }
     }
 
-    /// The customer asked to be reminded later: nothing is told before, on the ledger's clock. The first reply from then on
-    /// tells of every threshold that the balance is below, crossed meanwhile or before, and of credit that ends soon; and if it
-    /// is to a hold or charge under a spend cap of which more was spent, of that cap.
+    /// The customer asked to be reminded later: nothing is told before, on the ledger's clock, but that it was given a
+    /// courtesy or topped up automatically. The first reply from then on tells of every threshold that the balance is below,
+    /// crossed meanwhile or before, and of credit that ends soon; and if it is to a hold or charge under a spend cap of which
+    /// more was spent, of that cap.
     #[must_use]
-    pub const fn snoozed_until(mut self, until: Timestamp) -> Self {
+    pub const fn with_snoozed_until(mut self, until: Timestamp) -> Self {
         self.snoozed_until = Some(until);
         self
     }

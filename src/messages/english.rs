@@ -109,7 +109,7 @@ impl Messages for English {
             Choice::OtherAccount { .. } => "Use another account",
             Choice::ViewUsage { .. } => "See what the balance was spent on",
             Choice::Pricing { .. } => "See the prices",
-            Choice::Alerts { .. } => "Be told in time next time",
+            Choice::Alerts { .. } => "Get notices in time",
             Choice::RemindLater { .. } => "Be reminded later",
             Choice::Contact { .. } => "Talk to us",
         })

@@ -12,7 +12,7 @@ use crate::text::quoted;
 
 /// What the body looks like.
 ///
-/// What is told beside the sentence is left out here: see [`Details`](crate::Details).
+/// What is told beside the sentence is left out here: [`Details`](crate::Details) has the list of it.
 ///
 /// The words for `error.code` and so on, which a host can replace with [`Renderer::with_error_code`](crate::Renderer::with_error_code):
 ///

@@ -45,7 +45,8 @@ pub struct AutoCharge {
     /// How much: an amount the provider takes.
     pub amount: Amount,
     /// The key to charge it with at the provider, and to credit what was paid with
-    /// ([`Guard::top_up`](crate::Guard::top_up)). It has the account's id in it: it is nothing to show anyone.
+    /// ([`Guard::top_up_automatically`](crate::Guard::top_up_automatically)). It has the account's id in it: it is nothing to
+    /// show anyone.
     pub key: IdempotencyKey,
     /// What of the month's ceiling is left after it.
     pub left_this_month: Amount,
@@ -80,7 +81,8 @@ impl AutoTopUpState {
     /// money that is only in use. What was charged automatically this month, in the host's calendar, what is still on
     /// its way included. And the account's sequence number of its latest automatic top-up (the
     /// [`seq`](crate::Entry::seq) of its entry), 0 before the first; not that of one by hand, so that what was decided before
-    /// that one still has the key of what is decided after it.
+    /// that one still has the key of what is decided after it. The host keeps it:
+    /// [`Balance::latest_top_up_seq`](crate::Balance::latest_top_up_seq) counts those by hand as well.
     #[must_use]
     pub const fn new(
         balance: Amount,
@@ -129,7 +131,8 @@ impl TopUpDecision {
     /// What to tell the customer about a decision that charges nothing: that a payment failed and when the next attempt
     /// is, or that the agreed ceiling is in the way. It stays the same until something changes; tell it once.
     ///
-    /// Of a charge, tell each one when it is credited: [`Notice::ToppedUpAutomatically`].
+    /// A charge is told when it is credited, each time, if that is done by
+    /// [`Guard::top_up_automatically`](crate::Guard::top_up_automatically): by [`Notice::ToppedUpAutomatically`].
     #[must_use]
     pub const fn notice(&self) -> Option<Notice> {
         match self {
@@ -161,8 +164,7 @@ impl AutoTopUp {
     ///
     /// ```
     /// use billing_guard::{
-    ///     AccountId, AutoTopUp, AutoTopUpState, Consent, Guard, Notice, PaymentSteps, Tariff, Timestamp, TopUpDecision, Unit,
-    ///     wait,
+    ///     AccountId, AutoTopUp, AutoTopUpState, Consent, Guard, PaymentSteps, Tariff, Timestamp, TopUpDecision, Unit, wait,
     /// };
     ///
     /// let usd = Unit::new("USD", 6)?;
@@ -176,16 +178,17 @@ impl AutoTopUp {
     /// let TopUpDecision::Charge(charge) = agreed.decide(&account, &steps, &state)? else { panic!() };
     /// assert_eq!(charge.amount, usd.amount("16.80")?);
     ///
-    /// // The host charges it with `charge.key`; when the provider says that it was paid:
-    /// let guard = Guard::in_memory(usd).price("query", Tariff::new().fixed("1")?).build()?;
-    /// let credited = wait(guard.top_up(&account, charge.key.clone(), charge.amount))?;
-    /// let told = Notice::ToppedUpAutomatically {
-    ///     amount: credited.value().amount(),
-    ///     balance: credited.posted_after(),
-    /// };
-    /// # let _ = told;
-    /// // The provider says so again: it is credited once.
-    /// assert!(wait(guard.top_up(&account, charge.key, charge.amount))?.is_replay());
+    /// // The host charges it with `charge.key`. When the provider says that it was paid, it is credited and told:
+    /// let guard = Guard::in_memory(usd)
+    ///     .price("query", Tariff::new().fixed("1")?)
+    ///     .on_notice(|account, notice| println!("{account}: {}", notice.as_str()))
+    ///     .build()?;
+    /// let credited = wait(guard.top_up_automatically(&account, charge.key.clone(), charge.amount))?;
+    /// // The number to decide the next time with.
+    /// let latest_automatic = credited.value().seq();
+    /// # let _ = latest_automatic;
+    /// // The provider says so again: it is credited and told once.
+    /// assert!(wait(guard.top_up_automatically(&account, charge.key, charge.amount))?.is_replay());
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     ///

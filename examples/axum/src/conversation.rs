@@ -14,6 +14,9 @@ use crate::billing::Charged;
 /// The label of each query's hold and charge: who had it run, by [`Role`].
 pub const USED_BY: &str = "used by";
 
+/// How long what is known of a customer's spending is good enough for a refusal.
+const FRESH: Duration = Duration::from_secs(60);
+
 /// The pages that a refused customer is shown.
 #[derive(Clone, Debug)]
 pub struct Pages {
@@ -43,9 +46,6 @@ pub struct Conversation {
 }
 
 impl Conversation {
-    /// For how long what is known of a customer's spending is not read again.
-    const FRESH: Duration = Duration::from_secs(60);
-
     /// Made once.
     pub fn new(guard: &Guard, pages: Option<Pages>) -> Result<Self, Box<dyn std::error::Error>> {
         let usd = |text| guard.unit().amount(text);
@@ -77,10 +77,10 @@ impl Conversation {
         if caller.role == Role::App {
             return Details::new().with_options(options);
         }
-        // What was read before: a refusal waits for no statement. It is read again for the next one.
+        // What was read before: a refusal waits for no statement. It is read again for the next one, but not for each of a
+        // client that does nothing but ask again.
         let insight = self.insights.known(&caller.account);
-        // Refusals cost nothing, so they can come in floods: a statement is not read for each of them.
-        if insight.as_ref().is_none_or(|insight| insight.age() > Self::FRESH) {
+        if insight.as_ref().is_none_or(|insight| insight.age() > FRESH) {
             tokio::spawn(self.insights.refresh(&caller.account));
         }
 
