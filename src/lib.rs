@@ -24,7 +24,7 @@
 //! * **No overdraft.** No metered charge takes a balance below minus its debt limit (nothing, unless you allow it),
 //!   in any interleaving or retry. Nothing looks at a balance first and charges later: the hold *is* the check.
 //! * **Uncollected work** is at most the sum over open holds of `max(0, true cost - hold)`, and none if work stops at
-//!   what its hold [covers](Hold::covers).
+//!   what its hold [covers](Hold::covers). The hold of a stream grows while it is used: [`Hold::spend`].
 //! * **Once.** A request repeated with its [`IdempotencyKey`] is charged once; a dropped future loses nothing.
 //! * **Durable, if you choose so.** With a [`StoreLedger`] on SQLite, what was answered is on disk.
 //! * **Exact.** Amounts are integers, prices are decimal text, and rounding happens once, when a price becomes an

@@ -62,7 +62,8 @@ pub enum Shape {
     /// OpenRouter API read it. Details stand in `metadata`.
     OpenRouter,
     /// `application/problem+json` of RFC 9457. Its `code` is the word for the kind, and its `type` leads to a page about
-    /// it if the host [has such pages](crate::Renderer::with_problem_types). Details are members of their own.
+    /// it if the host [has such pages](crate::Renderer::with_problem_types). Details are members of their own, with
+    /// `balance` beside `available`, as the RFC's own example calls it.
     Problem,
     /// The readable message and a line feed, as plain text; then a line for each choice.
     Text,
