@@ -265,7 +265,7 @@ mod tests {
             }
         }
         let warm = German::new().with_tone(Tone::Warm);
-        let notice = Notice::HoldEndsSoon { ends_at: Timestamp::default() };
+        let notice = Notice::HoldEndsSoon { key: "k".parse().unwrap(), ends_at: Timestamp::default() };
         let pairs: [(&dyn Messages, &dyn Messages); 2] =
             [(&Nothing, &English::new()), (&OnGerman(warm), &warm)];
         for (part, whole) in pairs {

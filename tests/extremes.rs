@@ -238,7 +238,7 @@ proptest! {
             Notice::LessThanLargestRequest { largest: a, balance: b },
             Notice::CapNearlyReached { label: None, percent, used: a, limit: b, resets_at: Some(at) },
             Notice::CreditEndsSoon { label: None, remaining: a, ends_at: at },
-            Notice::HoldEndsSoon { ends_at: at },
+            Notice::HoldEndsSoon { key: "k".parse().unwrap(), ends_at: at },
             Notice::ToppedUpAutomatically { amount: a, balance: b },
             Notice::AutoTopUpFailed { retry_at: Some(at) },
             Notice::AutoTopUpAtCeiling { ceiling: a, left: b, missing: c },

@@ -351,7 +351,7 @@ fn time_alone_tells_of_credit_and_holds_that_end_soon_once() {
     assert_eq!(look(), []);
     world.clock.advance(Duration::from_secs(1));
     let ends = begun.saturating_add(Duration::from_secs(300));
-    assert_eq!(look(), [Notice::HoldEndsSoon { ends_at: ends }]);
+    assert_eq!(look(), [Notice::HoldEndsSoon { key: long.key().clone(), ends_at: ends }]);
     assert_eq!(look(), []);
     world.clock.advance(7 * DAY);
     let told = look();

@@ -257,7 +257,9 @@ fn told_by_time(
             let since = since.max(hold.opened_at());
             hold.is_open() && now < hold.ends_at() && has_come(hold.ends_at(), since, now, within)
         });
-        notices.extend(soon.map(|hold| Notice::HoldEndsSoon { ends_at: hold.ends_at() }));
+        notices.extend(
+            soon.map(|hold| Notice::HoldEndsSoon { key: hold.key().clone(), ends_at: hold.ends_at() }),
+        );
     }
     notices
 }

@@ -78,7 +78,7 @@ pub(super) fn text(notice: &Notice, tone: Tone) -> String {
                 date(written::ending(*ends_at))
             )
         }
-        Notice::HoldEndsSoon { ends_at } => {
+        Notice::HoldEndsSoon { ends_at, .. } => {
             let at = date(written::ending(*ends_at));
             let free = match tone {
                 Tone::Neutral => format!("wird ab {at} wieder frei"),
