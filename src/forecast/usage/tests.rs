@@ -242,6 +242,25 @@ fn it_forgets_keys_beyond_its_capacity_but_not_their_root() {
 }
 
 #[test]
+fn the_particular_is_forgotten_before_the_general() {
+    let mut forecast = UsageForecast::new(ForecastSettings::new().with_capacity(64));
+    let (path, cold) = (chat().then("ana").sized(5), Prediction { units: 5, cold: true });
+    forecast.learn(&path, cold, 5);
+    let mut done = 0;
+    // With three keys there is room for 61 others; each one more drives out the next.
+    for (others, wanted) in
+        [(61, [true; 3]), (62, [true, true, false]), (63, [true, false, false]), (64, [false; 3])]
+    {
+        for other in done..others {
+            forecast.learn(&KeyPath::new(&other.to_string()), cold, 5);
+        }
+        done = others;
+        let known = [0, 1, 2].map(|level| forecast.keys.get(path.levels()[level]).is_some());
+        assert_eq!(known, wanted, "beside {others}");
+    }
+}
+
+#[test]
 fn a_key_takes_at_most_600_bytes() {
     for keys in [1_000, 20_000, 33_000] {
         let mut forecast = UsageForecast::new(ForecastSettings::new().with_capacity(keys));
