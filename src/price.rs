@@ -1,8 +1,9 @@
 //! What work costs: tariffs in a price book.
 //!
-//! A [`Rate`] is the exact price of one unit of something. A [`Tariff`] names the rates of one kind of work and
-//! turns a [`Usage`](crate::Usage) into an [`Amount`](crate::Amount), rounding once, at the end. A [`PriceBook`]
-//! keeps tariffs by name and says what happens to a name it does not know.
+//! A [`Rate`] is the exact price of one unit of something. A [`Tariff`] says how each quantity of one kind of work is
+//! priced, per unit, in [`Tiers`] or by the [`Package`], and turns a [`Usage`](crate::Usage) into an
+//! [`Amount`](crate::Amount), rounding once, at the end, and into the [`Line`]s that explain it. A [`PriceBook`] keeps
+//! tariffs by name and says what happens to a name it does not know.
 //!
 //! Nothing here is free by accident: a quantity without a rate and a name without a tariff are errors, unless the
 //! tariff or the book says otherwise.
@@ -10,15 +11,25 @@
 mod book;
 #[cfg(test)]
 mod exactness;
+mod line;
 mod litellm;
+#[cfg(test)]
+mod models;
+mod package;
 mod rate;
+mod schedule;
 mod steps;
 mod tariff;
+mod tiers;
 
 pub use book::{PriceBook, UnknownPrice};
+pub use line::{Line, Why};
 pub use litellm::LitellmImport;
+pub use package::Package;
 pub use rate::Rate;
+pub(crate) use tariff::Bounded;
 pub use tariff::{Rounding, Tariff};
+pub use tiers::Tiers;
 
 use crate::amount::Unit;
 use crate::usage::UsageError;
@@ -63,6 +74,15 @@ pub enum PriceError {
         /// The price stated first.
         stated: Rate,
     },
+    /// Tiers do not go together.
+    #[error("the tiers cannot be used: {problem}")]
+    InvalidTiers {
+        /// The rule that they break.
+        problem: &'static str,
+    },
+    /// A package has nothing in it.
+    #[error("a package must have something in it")]
+    EmptyPackage,
     /// A tariff has too many rates.
     #[error("no room for a rate for {name}: a tariff has at most {} rates", Tariff::MAX_RATES)]
     TooManyQuantities {

@@ -10,7 +10,7 @@ use crate::guard::error::Error;
 use crate::guard::notices::NoticeContext;
 use crate::id::{IdempotencyKey, Label, Labels, plain};
 use crate::policy::OnDrop;
-use crate::price::{PriceBook, Tariff};
+use crate::price::{Bounded, PriceBook, Tariff};
 use crate::text::quoted;
 use crate::usage::{Quantity, QuantityName, Usage, UsageError, is_name};
 
@@ -62,6 +62,12 @@ impl Extent {
             Self::DownTo(least) | Self::Between(least, _) => least,
             Self::Contradiction => Quantity::ZERO,
         }
+    }
+
+    /// What it can come to if it is not more than `most`: work may end early, unless it is exact.
+    fn bounds(self, name: &str, most: Quantity) -> Bounded<'_> {
+        let least = if matches!(self, Self::Exact(_)) { most } else { Quantity::ZERO };
+        (name, least, most)
     }
 
     const fn most(self) -> Quantity {
@@ -268,6 +274,11 @@ impl Job {
             .fold(Usage::new(), |usage, (name, extent)| usage.with(name.clone(), extent.most()))
     }
 
+    /// What each quantity can come to.
+    pub(crate) fn extents(&self) -> impl Iterator<Item = Bounded<'_>> + Clone {
+        self.quantities.iter().map(|(name, extent)| extent.bounds(name, extent.most()))
+    }
+
     /// Each quantity that is bounded, the least of it that will do, and its bound.
     pub(crate) fn bounded(&self) -> impl Iterator<Item = (&QuantityName, Quantity, Quantity)> {
         self.quantities.iter().filter_map(|(name, extent)| match extent {
@@ -294,9 +305,9 @@ impl Job {
     /// The same at any price. The job has been checked.
     pub(crate) fn estimate_at(&self, price: &str, prices: &PriceBook) -> Result<Estimate, Error> {
         let tariff = prices.tariff(price).map_err(|error| Error::from_price(&error))?;
-        let price = |extent: fn(Extent) -> Quantity| {
-            let quantities = self.quantities.iter().map(|(name, known)| (name.as_ref(), extent(*known)));
-            tariff.ceiling_of(quantities, prices.unit()).map_err(|error| Error::from_price(&error))
+        let price = |most: fn(Extent) -> Quantity| {
+            let quantities = self.quantities.iter().map(|(name, known)| known.bounds(name, most(*known)));
+            tariff.ceiling_of(&quantities, prices.unit()).map_err(|error| Error::from_price(&error))
         };
         let amount = price(Extent::most)?;
         let shrinks = self.quantities.iter().any(|(_, extent)| matches!(extent, Extent::Between(..)));

@@ -1,7 +1,9 @@
 //! A tariff: rates by quantity, and the one place where a price becomes an amount.
 
+use super::line::{Line, Sum};
+use super::schedule::Schedule;
 use super::steps::Steps;
-use super::{PriceError, Rate};
+use super::{Package, PriceError, Rate, Tiers};
 use crate::amount::{Amount, Unit};
 use crate::text::quoted;
 use crate::usage::{Quantity, QuantityName, Usage, is_name};
@@ -24,7 +26,8 @@ pub enum Rounding {
     Up,
 }
 
-/// The prices of one kind of work: an optional fixed price per request, and a rate for each named quantity.
+/// The prices of one kind of work: an optional fixed price per request, and a price for each named quantity, per unit, in
+/// [`Tiers`] or by the [`Package`].
 ///
 /// Prices are decimal text in whole currency units and are kept exactly. An explicit rate of `0` makes a quantity
 /// free. A quantity that was used but has no rate is an error, never free by accident; *none* of such a quantity is
@@ -48,7 +51,7 @@ pub enum Rounding {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Tariff {
     fixed: Option<Rate>,
-    rates: Vec<(QuantityName, Rate)>,
+    rates: Vec<(QuantityName, Schedule)>,
     others: Others,
     rounding: Rounding,
 }
@@ -148,18 +151,77 @@ impl Tariff {
     ///
     /// # Errors
     /// [`PriceError::InvalidQuantityName`], [`PriceError::DuplicateQuantity`] or [`PriceError::TooManyQuantities`].
-    pub fn with_rate(mut self, name: impl Into<QuantityName>, rate: Rate) -> Result<Self, PriceError> {
-        let name = name.into();
+    pub fn with_rate(self, name: impl Into<QuantityName>, rate: Rate) -> Result<Self, PriceError> {
+        self.with_schedule(name.into(), Schedule::Each(rate))
+    }
+
+    /// The same with a quantity priced in tiers, each share of it in the tier it falls into: the first 100 at one price,
+    /// the next 900 at another. Each usage begins in the first tier.
+    ///
+    /// ```
+    /// # use billing_guard::{Tariff, Tiers, Unit, Usage};
+    /// let tiers = Tiers::new().up_to(100_u64, "0.10")?.up_to(1_000_u64, "0.08")?.beyond("0.05")?;
+    /// let tariff = Tariff::new().graduated("calls", tiers)?;
+    /// let usd = Unit::new("USD", 2)?;
+    /// // 100 at 0.10, 900 at 0.08, 200 at 0.05.
+    /// assert_eq!(tariff.charge(&Usage::new().with("calls", 1_200_u64), usd)?, usd.amount("92")?);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
+    /// # Errors
+    /// [`PriceError::InvalidTiers`] if the last tier has a bound, and as [`with_rate`](Self::with_rate).
+    pub fn graduated(self, name: impl Into<QuantityName>, tiers: Tiers) -> Result<Self, PriceError> {
+        tiers.check()?;
+        self.with_schedule(name.into(), Schedule::Graduated(tiers))
+    }
+
+    /// The same with a quantity priced in tiers, all of it in the one tier that it reaches. Using one more can cost less:
+    /// a [`ceiling`](Self::ceiling) takes that into account.
+    ///
+    /// ```
+    /// # use billing_guard::{Tariff, Tiers, Unit, Usage};
+    /// let tariff = Tariff::new().volume("calls", Tiers::new().up_to(100_u64, "0.10")?.beyond("0.05")?)?;
+    /// let (usd, calls) = (Unit::new("USD", 2)?, Usage::new().with("calls", 120_u64));
+    /// assert_eq!(tariff.charge(&calls, usd)?, usd.amount("6")?);
+    /// // The work may end at a hundred calls, and they cost more than 120 do.
+    /// assert_eq!(tariff.ceiling(&calls, usd)?, usd.amount("10")?);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
+    /// # Errors
+    /// As [`graduated`](Self::graduated).
+    pub fn volume(self, name: impl Into<QuantityName>, tiers: Tiers) -> Result<Self, PriceError> {
+        tiers.check()?;
+        self.with_schedule(name.into(), Schedule::Volume(tiers))
+    }
+
+    /// The same with a quantity priced by the package.
+    ///
+    /// ```
+    /// # use billing_guard::{Package, Tariff, Unit, Usage};
+    /// let tariff = Tariff::new().package("calls", Package::of(100_u64, "2")?)?;
+    /// let usd = Unit::new("USD", 2)?;
+    /// assert_eq!(tariff.charge(&Usage::new().with("calls", 101_u64), usd)?, usd.amount("4")?);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
+    /// # Errors
+    /// As [`with_rate`](Self::with_rate).
+    pub fn package(self, name: impl Into<QuantityName>, package: Package) -> Result<Self, PriceError> {
+        self.with_schedule(name.into(), Schedule::Package(package))
+    }
+
+    fn with_schedule(mut self, name: QuantityName, schedule: Schedule) -> Result<Self, PriceError> {
         if !is_name(&name) {
             return Err(PriceError::InvalidQuantityName { name: quoted(&name) });
         }
-        if self.rate(&name).is_some() {
+        if self.schedule(&name).is_some() {
             return Err(PriceError::DuplicateQuantity { name: quoted(&name) });
         }
         if self.rates.len() >= Self::MAX_RATES {
             return Err(PriceError::TooManyQuantities { name: quoted(&name) });
         }
-        self.rates.push((name, rate));
+        self.rates.push((name, schedule));
         Ok(self)
     }
 
@@ -170,15 +232,21 @@ impl Tariff {
         self
     }
 
-    /// The price of one unit of a quantity, if the tariff states one.
+    /// The price of one unit of a quantity; `None` if the tariff has none, or prices it in another way.
     #[must_use]
     pub fn rate(&self, name: &str) -> Option<Rate> {
-        self.rates.iter().find(|(known, _)| known == name).map(|(_, rate)| *rate)
+        match self.schedule(name) {
+            Some(Schedule::Each(rate)) => Some(*rate),
+            _ => None,
+        }
     }
 
-    /// All stated rates, in the order they were stated.
+    /// All prices of one unit, in the order they were stated. Quantities priced in another way are left out.
     pub fn rates(&self) -> impl Iterator<Item = (&str, Rate)> {
-        self.rates.iter().map(|(name, rate)| (name.as_ref(), *rate))
+        self.rates.iter().filter_map(|(name, schedule)| match schedule {
+            Schedule::Each(rate) => Some((name.as_ref(), *rate)),
+            _ => None,
+        })
     }
 
     /// The price of each request, if the tariff states one.
@@ -194,10 +262,39 @@ impl Tariff {
     /// the sum does not fit into an amount, [`PriceError::Usage`] if the usage is outside its limits.
     pub fn charge(&self, usage: &Usage, unit: Unit) -> Result<Amount, PriceError> {
         usage.check()?;
-        self.exact(usage.iter(), unit)?.round(self.rounding, unit)
+        let mut sum = Sum::new(unit);
+        self.add(&exactly(usage), &mut sum)?;
+        sum.round(self.rounding)
     }
 
-    /// What this usage costs at most: the same sum, rounded up. Hold this much.
+    /// What [`charge`](Self::charge) is made of, in the order of the usage. The lines sum exactly to it.
+    ///
+    /// ```
+    /// # use billing_guard::{Tariff, Tiers, Unit, Usage};
+    /// let tiers = Tiers::new().up_to(100_u64, "0.10")?.beyond("0.05")?;
+    /// let tariff = Tariff::new().fixed("1")?.graduated("calls", tiers)?;
+    /// let (usd, usage) = (Unit::new("USD", 2)?, Usage::new().with("calls", 120_u64));
+    /// let lines = tariff.charge_lines(&usage, usd)?;
+    /// let texts: Vec<_> = lines.iter().map(|line| format!("{} {}: {}", line.quantity, line.why, line.amount)).collect();
+    /// assert_eq!(
+    ///     texts,
+    ///     ["1 per request: 1 USD/2", "100 each in the tier up to 100: 10 USD/2", "20 each in the last tier: 1 USD/2"]
+    /// );
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
+    /// # Errors
+    /// As [`charge`](Self::charge).
+    pub fn charge_lines(&self, usage: &Usage, unit: Unit) -> Result<Vec<Line>, PriceError> {
+        usage.check()?;
+        let mut sum = Sum::itemised(unit);
+        self.add(&exactly(usage), &mut sum)?;
+        sum.lines(self.rounding)
+    }
+
+    /// The most that work costs which uses at most this, rounded up. Hold this much.
+    ///
+    /// Where more can cost less, by [`volume`](Self::volume), it is the price of the dearest usage up to this one.
     ///
     /// ```
     /// # use billing_guard::{Tariff, Unit, Usage};
@@ -212,16 +309,29 @@ impl Tariff {
     /// As [`charge`](Self::charge).
     pub fn ceiling(&self, usage: &Usage, unit: Unit) -> Result<Amount, PriceError> {
         usage.check()?;
-        self.ceiling_of(usage.iter(), unit)
+        self.ceiling_of(&at_most(usage), unit)
     }
 
-    /// The same of quantities that are known to be within their limits.
+    /// What [`ceiling`](Self::ceiling) is made of. The lines sum exactly to it.
+    ///
+    /// # Errors
+    /// As [`charge`](Self::charge).
+    pub fn ceiling_lines(&self, usage: &Usage, unit: Unit) -> Result<Vec<Line>, PriceError> {
+        usage.check()?;
+        let mut sum = Sum::itemised(unit);
+        self.add(&at_most(usage), &mut sum)?;
+        sum.lines(Rounding::Up)
+    }
+
+    /// The ceiling of quantities that are known to be within their limits, each between a least and a most.
     pub(crate) fn ceiling_of<'a>(
         &self,
-        quantities: impl Iterator<Item = (&'a str, Quantity)>,
+        quantities: &(impl Iterator<Item = Bounded<'a>> + Clone),
         unit: Unit,
     ) -> Result<Amount, PriceError> {
-        self.exact(quantities, unit)?.round(Rounding::Up, unit)
+        let mut sum = Sum::new(unit);
+        self.add(quantities, &mut sum)?;
+        sum.round(Rounding::Up)
     }
 
     /// The largest whole quantity of `name` that `amount` covers together with `others`: up to it,
@@ -244,57 +354,103 @@ impl Tariff {
     /// [`PriceError::UnpricedQuantity`] naming `name` or one of `others`, [`PriceError::Usage`] if `others` is
     /// outside its limits.
     pub fn covers(&self, amount: Amount, name: &str, others: &Usage) -> Result<Quantity, PriceError> {
-        let rate = self.rate_or_policy(name, Quantity::ZERO)?;
         others.check()?;
-        let spent = match self.exact(others.iter().filter(|(other, _)| *other != name), amount.unit()) {
-            Ok(spent) => spent,
-            // More than any amount, so more than this one.
-            Err(PriceError::Overflow { .. }) => return Ok(Quantity::ZERO),
-            Err(error) => return Err(error),
-        };
-        let Some(left) = u64::try_from(amount.minor()).ok().and_then(|steps| spent.left_of(steps)) else {
+        self.covers_with(amount, name, &at_most(others))
+    }
+
+    /// The same with others that are known to be within their limits, each between a least and a most.
+    pub(crate) fn covers_with<'a>(
+        &self,
+        amount: Amount,
+        name: &'a str,
+        others: &(impl Iterator<Item = Bounded<'a>> + Clone),
+    ) -> Result<Quantity, PriceError> {
+        let schedule = self.schedule_or_policy(name, Quantity::ZERO)?;
+        let others = others.clone().filter(|(other, ..)| *other != name);
+        let Ok(steps) = u64::try_from(amount.minor()) else {
             return Ok(Quantity::ZERO);
         };
-        if rate.is_zero() {
-            return Ok(Quantity::MAX);
-        }
-        // For a rate that is not zero there is always an answer; were there none, nothing would be covered.
-        Ok(left.whole_times(rate, amount.unit()).map_or(Quantity::ZERO, Quantity::from))
-    }
-
-    /// The exact sum of the fixed price and the quantities.
-    fn exact<'a>(
-        &self,
-        quantities: impl Iterator<Item = (&'a str, Quantity)>,
-        unit: Unit,
-    ) -> Result<Steps, PriceError> {
-        let mut sum = Steps::ZERO;
-        if let Some(price) = self.fixed {
-            sum = sum
-                .plus(price, Quantity::from(1_u64), unit)
-                .ok_or_else(|| PriceError::Overflow { what: format!("the fixed price of {price}"), unit })?;
-        }
-        for (name, quantity) in quantities {
-            // Before the look-up: none of something costs nothing, priced or not.
-            if quantity.is_zero() {
-                continue;
+        let price = |most: u64| {
+            let mut sum = Sum::new(amount.unit());
+            let asked = std::iter::once((name, Quantity::ZERO, Quantity::from(most)));
+            self.add(&others.clone().chain(asked), &mut sum).map(|()| sum.exact())
+        };
+        let fits = |most: u64| price(most).is_ok_and(|price| price <= Steps::of(steps));
+        let left = match price(0) {
+            Ok(spent) => spent.left_of(steps),
+            // More than any amount, so more than this one.
+            Err(PriceError::Overflow { .. }) => None,
+            Err(error) => return Err(error),
+        };
+        let Some(left) = left else {
+            return Ok(Quantity::ZERO);
+        };
+        match schedule {
+            None => Ok(Quantity::MAX),
+            Some(Schedule::Each(rate)) if rate.is_zero() => Ok(Quantity::MAX),
+            // For a rate that is not zero there is always an answer; were there none, nothing would be covered.
+            Some(Schedule::Each(rate)) => {
+                Ok(left.whole_times(*rate, amount.unit()).map_or(Quantity::ZERO, Quantity::from))
             }
-            let rate = self.rate_or_policy(name, quantity)?;
-            sum = sum.plus(rate, quantity, unit).ok_or_else(|| PriceError::Overflow {
-                what: format!("{quantity} of {}", quoted(name)),
-                unit,
-            })?;
+            // The most that up to so much costs never falls, so that halving finds where it ceases to fit.
+            Some(_) if fits(u64::MAX) => Ok(Quantity::MAX),
+            Some(_) => {
+                let (mut fitting, mut beyond) = (0_u64, u64::MAX);
+                while beyond.saturating_sub(fitting) > 1 {
+                    let middle = fitting.midpoint(beyond);
+                    if fits(middle) { fitting = middle } else { beyond = middle }
+                }
+                Ok(fitting.into())
+            }
         }
-        Ok(sum)
     }
 
-    fn rate_or_policy(&self, name: &str, quantity: Quantity) -> Result<Rate, PriceError> {
-        match (self.rate(name), self.others) {
-            (Some(rate), _) => Ok(rate),
-            (None, Others::Free) => Ok(Rate::ZERO),
+    /// Adds the fixed price and the dearest that each quantity can come to.
+    fn add<'a>(
+        &self,
+        quantities: &(impl Iterator<Item = Bounded<'a>> + Clone),
+        sum: &mut Sum,
+    ) -> Result<(), PriceError> {
+        if let Some(price) = self.fixed {
+            sum.add_fixed(price)?;
+        }
+        // Before the look-up: none of something costs nothing, priced or not.
+        for (name, least, most) in quantities.clone().filter(|(.., most)| !most.is_zero()) {
+            if let Some(schedule) = self.schedule_or_policy(name, most)? {
+                schedule.add(name, schedule.dearest(name, least, most, sum.unit())?, sum)?;
+            }
+        }
+        // Unless the tariff says otherwise.
+        for (name, schedule) in self.rates.iter().filter(|(_, schedule)| schedule.may_cost_at_none()) {
+            if !quantities.clone().any(|(used, _, most)| used == name && !most.is_zero()) {
+                schedule.add(name, Quantity::ZERO, sum)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn schedule(&self, name: &str) -> Option<&Schedule> {
+        self.rates.iter().find(|(known, _)| known == name).map(|(_, schedule)| schedule)
+    }
+
+    /// How a quantity is priced; `None` if it is free.
+    fn schedule_or_policy(&self, name: &str, quantity: Quantity) -> Result<Option<&Schedule>, PriceError> {
+        match (self.schedule(name), self.others) {
             (None, Others::Refused) => Err(PriceError::UnpricedQuantity { name: quoted(name), quantity }),
+            (schedule, _) => Ok(schedule),
         }
     }
+}
+
+/// A quantity by name: the least and the most that it can come to.
+pub(crate) type Bounded<'a> = (&'a str, Quantity, Quantity);
+
+fn exactly(usage: &Usage) -> impl Iterator<Item = Bounded<'_>> + Clone {
+    usage.iter().map(|(name, quantity)| (name, quantity, quantity))
+}
+
+fn at_most(usage: &Usage) -> impl Iterator<Item = Bounded<'_>> + Clone {
+    usage.iter().map(|(name, quantity)| (name, Quantity::ZERO, quantity))
 }
 
 #[cfg(test)]
