@@ -1,7 +1,7 @@
 //! What work costs: tariffs in a price book.
 //!
 //! A [`Rate`] is the exact price of one unit of something. A [`Tariff`] says how each quantity of one kind of work is
-//! priced, per unit, in [`Tiers`] or by the [`Package`], and turns a [`Usage`](crate::Usage) into an
+//! priced, per unit, in [`Tiers`], by the [`Package`] or as a [`Percentage`], and turns a [`Usage`](crate::Usage) into an
 //! [`Amount`](crate::Amount), rounding once, at the end, and into the [`Line`]s that explain it. A [`PriceBook`] keeps
 //! tariffs by name and says what happens to a name it does not know.
 //!
@@ -16,8 +16,11 @@ mod litellm;
 #[cfg(test)]
 mod models;
 mod package;
+mod percentage;
 mod rate;
 mod schedule;
+#[cfg(test)]
+mod shares;
 mod steps;
 mod tariff;
 mod tiers;
@@ -26,6 +29,7 @@ pub use book::{PriceBook, UnknownPrice};
 pub use line::{Line, Why};
 pub use litellm::LitellmImport;
 pub use package::Package;
+pub use percentage::Percentage;
 pub use rate::Rate;
 pub(crate) use tariff::Bounded;
 pub use tariff::{Rounding, Tariff};
@@ -83,6 +87,31 @@ pub enum PriceError {
     /// A package has nothing in it.
     #[error("a package must have something in it")]
     EmptyPackage,
+    /// A minimum is higher than the maximum.
+    #[error("the minimum of {minimum} is higher than the maximum of {maximum}")]
+    Contradiction {
+        /// The minimum.
+        minimum: Rate,
+        /// The maximum.
+        maximum: Rate,
+    },
+    /// A discount is more than everything.
+    #[error("a discount of {percent} percent is more than there is to take")]
+    InvalidDiscount {
+        /// What was given.
+        percent: String,
+    },
+    /// A discounted sum has more decimal places than are kept.
+    #[error("the discounted price cannot be kept exactly")]
+    InexactDiscount,
+    /// A price with a minimum or maximum for each event was asked for several events at once.
+    #[error("{events} events of {name} cannot be priced at once: each has a minimum or maximum of its own")]
+    SeveralEvents {
+        /// The quantity that is priced, quoted.
+        name: String,
+        /// How many events there were.
+        events: crate::usage::Quantity,
+    },
     /// A tariff has too many rates.
     #[error("no room for a rate for {name}: a tariff has at most {} rates", Tariff::MAX_RATES)]
     TooManyQuantities {

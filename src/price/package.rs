@@ -62,8 +62,17 @@ impl Package {
         self
     }
 
-    pub(super) fn add(&self, name: &str, quantity: Quantity, sum: &mut Sum) -> Result<(), PriceError> {
-        let count = self.count(quantity).ok_or_else(|| sum.overflow(name, quantity))?;
+    /// Adds the packages that are owed for a quantity that comes after another, beside those owed for that.
+    pub(super) fn add(
+        &self,
+        name: &str,
+        after: Quantity,
+        quantity: Quantity,
+        sum: &mut Sum,
+    ) -> Result<(), PriceError> {
+        let all = after.checked_add(quantity).and_then(|all| self.count(all));
+        let count = all.zip(self.count(after)).and_then(|(all, before)| all.checked_sub(before));
+        let count = count.ok_or_else(|| sum.overflow(name, quantity))?;
         sum.add(name, Quantity::from(count), self.price, Why::Package { size: self.size })
     }
 

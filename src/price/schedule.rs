@@ -1,7 +1,7 @@
 //! How one quantity is priced.
 
 use super::line::{Sum, Why};
-use super::{Package, PriceError, Rate, Tiers};
+use super::{Package, Percentage, PriceError, Rate, Tiers};
 use crate::amount::Unit;
 use crate::usage::Quantity;
 
@@ -12,40 +12,53 @@ pub(super) enum Schedule {
     Graduated(Tiers),
     Volume(Tiers),
     Package(Package),
+    Percentage(Box<Percentage>),
+    /// It counts the events of a percentage, and costs nothing itself.
+    Counted,
 }
 
 impl Schedule {
-    /// Adds what so much costs: the one place that says what each kind of price means.
-    pub(super) fn add(&self, name: &str, quantity: Quantity, sum: &mut Sum) -> Result<(), PriceError> {
-        if quantity.is_zero() {
-            return match self {
-                Self::Graduated(tiers) | Self::Volume(tiers) => tiers.none(name, sum),
-                Self::Each(_) | Self::Package(_) => Ok(()),
-            };
-        }
+    /// Adds what so much costs that comes after so much: the one place that says what each kind of price means. `events`
+    /// says how many events of this name came before, and how many there are.
+    pub(super) fn add(
+        &self,
+        name: &str,
+        after: Quantity,
+        quantity: Quantity,
+        events: impl FnOnce(&str) -> (Quantity, Quantity),
+        sum: &mut Sum,
+    ) -> Result<(), PriceError> {
         match self {
             Self::Each(rate) => sum.add(name, quantity, *rate, Why::PerUnit),
-            Self::Graduated(tiers) => tiers.graduated(name, quantity, sum),
-            Self::Volume(tiers) => tiers.volume(name, quantity, sum),
-            Self::Package(package) => package.add(name, quantity, sum),
+            Self::Graduated(tiers) => tiers.graduated(name, after, quantity, sum),
+            Self::Volume(tiers) => tiers.volume(name, after, quantity, sum),
+            Self::Package(package) => package.add(name, after, quantity, sum),
+            Self::Percentage(share) => {
+                let events = share.events().map_or((Quantity::ZERO, Quantity::ZERO), |name| events(name));
+                share.add(name, after, quantity, events, sum)
+            }
+            Self::Counted => Ok(()),
         }
     }
 
-    /// Whether none of it may cost something.
-    pub(super) const fn may_cost_at_none(&self) -> bool {
-        matches!(self, Self::Graduated(_) | Self::Volume(_))
+    /// Adds what is owed though nothing is used.
+    pub(super) fn add_none(&self, name: &str, sum: &mut Sum) -> Result<(), PriceError> {
+        match self {
+            Self::Graduated(tiers) | Self::Volume(tiers) => tiers.none(name, sum),
+            _ => Ok(()),
+        }
     }
 
-    /// Which quantity from `least` to `most` costs the most.
+    /// Which quantity from `least` to `most`, coming after so much, costs the most.
     pub(super) fn dearest(
         &self,
         name: &str,
-        least: Quantity,
-        most: Quantity,
+        after: Quantity,
+        (least, most): (Quantity, Quantity),
         unit: Unit,
     ) -> Result<Quantity, PriceError> {
         match self {
-            Self::Volume(tiers) if least < most => tiers.dearest_volume(name, least, most, unit),
+            Self::Volume(tiers) if least < most => tiers.dearest_volume(name, after, least, most, unit),
             // More never costs less.
             _ => Ok(most),
         }

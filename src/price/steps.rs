@@ -58,6 +58,33 @@ impl Steps {
         Self { whole, fraction }.in_range()
     }
 
+    /// What is left after taking `other` away; `None` if that is more.
+    pub(super) fn minus(self, other: Self) -> Option<Self> {
+        let (borrow, fraction) = match self.fraction.checked_sub(other.fraction) {
+            Some(fraction) => (0, fraction),
+            None => (1, self.fraction.checked_add(ONE)?.checked_sub(other.fraction)?),
+        };
+        let whole = self.whole.checked_sub(other.whole)?.checked_sub(borrow)?;
+        Some(Self { whole, fraction })
+    }
+
+    /// This share of it, which is at most one; `None` if it has more decimal places than are kept.
+    pub(super) fn share(self, share: Rate) -> Option<Self> {
+        let (digits, places) = (u128::from(share.digits()), ten_to(share.places()));
+        let whole = u128::from(self.whole).checked_mul(digits)?;
+        let rest =
+            whole.checked_rem(places)?.checked_mul(ten_to(FRACTION_PLACES.checked_sub(share.places())?))?;
+        let whole = Self { whole: u64::try_from(whole.checked_div(places)?).ok()?, fraction: rest };
+        // The fraction is cut where its share has a last place to end in.
+        let fine = self.fraction.checked_rem(places)?.checked_mul(digits)?;
+        if fine.checked_rem(places)? != 0 {
+            return None;
+        }
+        let coarse = self.fraction.checked_div(places)?.checked_mul(digits)?;
+        let fraction = coarse.checked_add(fine.checked_div(places)?)?;
+        whole.plus(Self { whole: 0, fraction })
+    }
+
     fn in_range(self) -> Option<Self> {
         i64::try_from(self.whole).is_ok().then_some(self)
     }

@@ -3,7 +3,7 @@
 use super::line::{Line, Sum};
 use super::schedule::Schedule;
 use super::steps::Steps;
-use super::{Package, PriceError, Rate, Tiers};
+use super::{Package, Percentage, PriceError, Rate, Tiers};
 use crate::amount::{Amount, Unit};
 use crate::text::quoted;
 use crate::usage::{Quantity, QuantityName, Usage, is_name};
@@ -27,7 +27,8 @@ pub enum Rounding {
 }
 
 /// The prices of one kind of work: an optional fixed price per request, and a price for each named quantity, per unit, in
-/// [`Tiers`] or by the [`Package`].
+/// [`Tiers`], by the [`Package`] or as a [`Percentage`]. From their sum a [discount](Self::with_discount) is taken, then it is
+/// lowered to a [maximum](Self::with_maximum) or raised to a [minimum](Self::with_minimum), and then rounded.
 ///
 /// Prices are decimal text in whole currency units and are kept exactly. An explicit rate of `0` makes a quantity
 /// free. A quantity that was used but has no rate is an error, never free by accident; *none* of such a quantity is
@@ -53,7 +54,13 @@ pub struct Tariff {
     fixed: Option<Rate>,
     rates: Vec<(QuantityName, Schedule)>,
     others: Others,
+    /// The share of one that is taken off.
+    discount: Option<Rate>,
+    minimum: Option<Rate>,
+    maximum: Option<Rate>,
     rounding: Rounding,
+    /// What was used before, if tiers and the like go on from there.
+    after: Option<Usage>,
 }
 
 /// What a quantity without a rate of its own costs.
@@ -71,7 +78,7 @@ impl Tariff {
     /// A tariff that prices nothing yet.
     #[must_use]
     pub const fn new() -> Self {
-        Self { fixed: None, rates: Vec::new(), others: Others::Refused, rounding: Rounding::Down }
+        Self::with_others(Others::Refused)
     }
 
     /// A tariff under which every quantity is free that is not given a rate, by decision and not by accident.
@@ -85,7 +92,20 @@ impl Tariff {
     /// ```
     #[must_use]
     pub const fn free() -> Self {
-        Self { fixed: None, rates: Vec::new(), others: Others::Free, rounding: Rounding::Down }
+        Self::with_others(Others::Free)
+    }
+
+    const fn with_others(others: Others) -> Self {
+        Self {
+            fixed: None,
+            rates: Vec::new(),
+            others,
+            discount: None,
+            minimum: None,
+            maximum: None,
+            rounding: Rounding::Down,
+            after: None,
+        }
     }
 
     /// The same with a price for each request, whatever it uses.
@@ -211,18 +231,147 @@ impl Tariff {
         self.with_schedule(name.into(), Schedule::Package(package))
     }
 
+    /// The same with a quantity that is an amount of money and priced by a share of it.
+    ///
+    /// ```
+    /// # use billing_guard::{Percentage, Tariff, Unit, Usage};
+    /// let share = Percentage::of("1.5")?.with_fee("0.10")?.counting("payments").with_free_events(2_u64);
+    /// let tariff = Tariff::new().percentage("paid", share)?;
+    /// let usd = Unit::new("USD", 2)?;
+    /// // 1.5 % of 400, and a fee for three of the five.
+    /// let usage = Usage::new().with("paid", 400_u64).with("payments", 5_u64);
+    /// assert_eq!(tariff.charge(&usage, usd)?, usd.amount("6.30")?);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
+    /// # Errors
+    /// As [`with_rate`](Self::with_rate), for the quantity and for the one that counts its events.
+    pub fn percentage(self, name: impl Into<QuantityName>, share: Percentage) -> Result<Self, PriceError> {
+        let events = share.events().cloned();
+        let tariff = self.with_schedule(name.into(), Schedule::Percentage(Box::new(share)))?;
+        match events {
+            Some(events) if tariff.schedule(&events).is_none() => {
+                tariff.with_schedule(events, Schedule::Counted)
+            }
+            _ => Ok(tariff),
+        }
+    }
+
+    /// As [`graduated`](Self::graduated), of a quantity that is an amount of money: the unit prices of the tiers are percent
+    /// of it.
+    ///
+    /// ```
+    /// # use billing_guard::{Tariff, Tiers, Unit, Usage};
+    /// let tiers = Tiers::new().up_to(1_000_u64, "2")?.with_flat("5")?.beyond("1")?;
+    /// let tariff = Tariff::new().graduated_percentage("paid", tiers)?;
+    /// let usd = Unit::new("USD", 2)?;
+    /// assert_eq!(tariff.charge(&Usage::new().with("paid", 1_200_u64), usd)?, usd.amount("27")?);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
+    /// # Errors
+    /// [`PriceError::InexactRate`], and as [`graduated`](Self::graduated).
+    pub fn graduated_percentage(
+        self,
+        name: impl Into<QuantityName>,
+        tiers: Tiers,
+    ) -> Result<Self, PriceError> {
+        self.graduated(name, tiers.in_percent()?)
+    }
+
     fn with_schedule(mut self, name: QuantityName, schedule: Schedule) -> Result<Self, PriceError> {
         if !is_name(&name) {
             return Err(PriceError::InvalidQuantityName { name: quoted(&name) });
         }
-        if self.schedule(&name).is_some() {
-            return Err(PriceError::DuplicateQuantity { name: quoted(&name) });
+        let full = self.rates.len() >= Self::MAX_RATES;
+        match self.rates.iter_mut().find(|(known, _)| *known == name) {
+            // What counts events may have a price as well.
+            Some((_, known)) if *known == Schedule::Counted => *known = schedule,
+            Some(_) => return Err(PriceError::DuplicateQuantity { name: quoted(&name) }),
+            None if full => return Err(PriceError::TooManyQuantities { name: quoted(&name) }),
+            None => self.rates.push((name, schedule)),
         }
-        if self.rates.len() >= Self::MAX_RATES {
-            return Err(PriceError::TooManyQuantities { name: quoted(&name) });
-        }
-        self.rates.push((name, schedule));
         Ok(self)
+    }
+
+    /// The same with so many percent taken off every charge, before its minimum and maximum. A discount stated later
+    /// replaces this one.
+    ///
+    /// ```
+    /// # use billing_guard::{Tariff, Unit, Usage};
+    /// let tariff = Tariff::new().per_unit("rows", "0.10")?.with_discount("12.5")?;
+    /// let usd = Unit::new("USD", 3)?;
+    /// assert_eq!(tariff.charge(&Usage::new().with("rows", 3_u64), usd)?, usd.amount("0.262")?);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
+    /// # Errors
+    /// [`PriceError::InvalidRate`], [`PriceError::InexactRate`], or [`PriceError::InvalidDiscount`] beyond 100.
+    pub fn with_discount(mut self, percent: &str) -> Result<Self, PriceError> {
+        let share = Rate::read_per(percent, 2)?;
+        if share.rest_of_one().is_none() {
+            return Err(PriceError::InvalidDiscount { percent: quoted(percent) });
+        }
+        self.discount = Some(share);
+        Ok(self)
+    }
+
+    /// The same with a minimum for each charge, owed even if nothing is used.
+    ///
+    /// ```
+    /// # use billing_guard::{Tariff, Unit, Usage};
+    /// let tariff = Tariff::new().per_unit("rows", "0.10")?.with_minimum("0.50")?.with_maximum("20")?;
+    /// let usd = Unit::new("USD", 2)?;
+    /// let charge = |rows: u64| tariff.charge(&Usage::new().with("rows", rows), usd);
+    /// assert_eq!((charge(3)?, charge(30)?), (usd.amount("0.50")?, usd.amount("3")?));
+    /// assert_eq!(charge(300)?, usd.amount("20")?);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
+    /// # Errors
+    /// [`PriceError::InvalidRate`], [`PriceError::InexactRate`] or, if the maximum is lower, [`PriceError::Contradiction`].
+    pub fn with_minimum(mut self, price: &str) -> Result<Self, PriceError> {
+        self.minimum = Some(price.parse()?);
+        self.check_limits()
+    }
+
+    /// The same with a maximum for each charge.
+    ///
+    /// # Errors
+    /// [`PriceError::InvalidRate`], [`PriceError::InexactRate`] or, if the minimum is higher, [`PriceError::Contradiction`].
+    pub fn with_maximum(mut self, price: &str) -> Result<Self, PriceError> {
+        self.maximum = Some(price.parse()?);
+        self.check_limits()
+    }
+
+    fn check_limits(self) -> Result<Self, PriceError> {
+        match (self.minimum, self.maximum) {
+            (Some(minimum), Some(maximum)) if minimum > maximum => {
+                Err(PriceError::Contradiction { minimum, maximum })
+            }
+            _ => Ok(self),
+        }
+    }
+
+    /// The same for work that comes after other work: tiers, packages and what is free go on from what was used before,
+    /// this month say, so that a charge is the price of all less the price of what was used before. The fixed price, a
+    /// minimum and a maximum are those of each charge. Where all costs less than what was used before did, by
+    /// [`volume`](Self::volume), the quantity costs nothing.
+    ///
+    /// ```
+    /// # use billing_guard::{Tariff, Tiers, Unit, Usage};
+    /// let tiers = Tiers::new().up_to(100_u64, "0.10")?.beyond("0.05")?;
+    /// let tariff = Tariff::new().graduated("calls", tiers)?;
+    /// let usd = Unit::new("USD", 2)?;
+    /// let later = tariff.clone().after(Usage::new().with("calls", 90_u64));
+    /// // Ten are left at ten cents, and ten more cost five.
+    /// assert_eq!(later.charge(&Usage::new().with("calls", 20_u64), usd)?, usd.amount("1.50")?);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[must_use]
+    pub fn after(mut self, used: Usage) -> Self {
+        self.after = Some(used);
+        self
     }
 
     /// The same with charges rounded this way. Without it they are rounded [`Down`](Rounding::Down).
@@ -385,11 +534,12 @@ impl Tariff {
         let Some(left) = left else {
             return Ok(Quantity::ZERO);
         };
+        let plain = self.adds_up(name);
         match schedule {
             None => Ok(Quantity::MAX),
-            Some(Schedule::Each(rate)) if rate.is_zero() => Ok(Quantity::MAX),
+            Some(Schedule::Each(rate)) if rate.is_zero() && plain => Ok(Quantity::MAX),
             // For a rate that is not zero there is always an answer; were there none, nothing would be covered.
-            Some(Schedule::Each(rate)) => {
+            Some(Schedule::Each(rate)) if plain => {
                 Ok(left.whole_times(*rate, amount.unit()).map_or(Quantity::ZERO, Quantity::from))
             }
             // The most that up to so much costs never falls, so that halving finds where it ceases to fit.
@@ -414,19 +564,49 @@ impl Tariff {
         if let Some(price) = self.fixed {
             sum.add_fixed(price)?;
         }
+        let used = |name: &str| self.after.as_ref().map_or(Quantity::ZERO, |used| used.get(name));
+        let events = |name: &str| {
+            let all = quantities.clone().filter(|(known, ..)| *known == name);
+            (used(name), all.map(|(.., most)| most).max().unwrap_or_default())
+        };
         // Before the look-up: none of something costs nothing, priced or not.
         for (name, least, most) in quantities.clone().filter(|(.., most)| !most.is_zero()) {
             if let Some(schedule) = self.schedule_or_policy(name, most)? {
-                schedule.add(name, schedule.dearest(name, least, most, sum.unit())?, sum)?;
+                let after = used(name);
+                let dearest = schedule.dearest(name, after, (least, most), sum.unit())?;
+                schedule.add(name, after, dearest, events, sum)?;
             }
         }
-        // Unless the tariff says otherwise.
-        for (name, schedule) in self.rates.iter().filter(|(_, schedule)| schedule.may_cost_at_none()) {
-            if !quantities.clone().any(|(used, _, most)| used == name && !most.is_zero()) {
-                schedule.add(name, Quantity::ZERO, sum)?;
+        // Unless the tariff says otherwise, once.
+        if self.after.is_none() {
+            for (name, schedule) in &self.rates {
+                if !quantities.clone().any(|(used, _, most)| used == name && !most.is_zero()) {
+                    schedule.add_none(name, sum)?;
+                }
             }
         }
-        Ok(())
+        self.adjust(sum)
+    }
+
+    /// What becomes of the sum of all prices, in this order.
+    fn adjust(&self, sum: &mut Sum) -> Result<(), PriceError> {
+        if let Some(share) = self.discount {
+            sum.discount(share)?;
+        }
+        if let Some(maximum) = self.maximum {
+            sum.lower(maximum);
+        }
+        self.minimum.map_or(Ok(()), |minimum| sum.raise(minimum))
+    }
+
+    /// Whether what one pays for this quantity is its own price and nothing else.
+    fn adds_up(&self, name: &str) -> bool {
+        let counts = |schedule: &Schedule| match schedule {
+            Schedule::Percentage(share) => share.events().is_some_and(|events| events == name),
+            _ => false,
+        };
+        let adjusted = self.discount.is_some() || self.minimum.is_some() || self.maximum.is_some();
+        !adjusted && !self.rates.iter().any(|(_, schedule)| counts(schedule))
     }
 
     fn schedule(&self, name: &str) -> Option<&Schedule> {

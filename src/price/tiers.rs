@@ -4,6 +4,7 @@ use super::line::{Sum, Why};
 use super::steps::Steps;
 use super::{PriceError, Rate};
 use crate::amount::Unit;
+use crate::text::quoted;
 use crate::usage::Quantity;
 
 /// Prices by how much of a quantity is used: tiers, each up to a bound, the last without one.
@@ -134,30 +135,71 @@ impl Tiers {
         }
     }
 
-    /// Adds each share of a quantity in its own tier.
-    pub(super) fn graduated(&self, name: &str, quantity: Quantity, sum: &mut Sum) -> Result<(), PriceError> {
+    /// The same with every unit price read as percent.
+    pub(super) fn in_percent(mut self) -> Result<Self, PriceError> {
+        for tier in &mut self.tiers {
+            let inexact = PriceError::InexactRate { text: quoted(&format!("{} %", tier.unit)) };
+            tier.unit = tier.unit.hundredth().ok_or(inexact)?;
+        }
+        Ok(self)
+    }
+
+    /// Adds each share of a quantity in its own tier, where it comes after another quantity.
+    pub(super) fn graduated(
+        &self,
+        name: &str,
+        after: Quantity,
+        quantity: Quantity,
+        sum: &mut Sum,
+    ) -> Result<(), PriceError> {
+        let all = after.checked_add(quantity).ok_or_else(|| sum.overflow(name, quantity))?;
         let mut lower = Quantity::ZERO;
         for tier in &self.tiers {
-            if quantity <= lower {
+            if all <= lower {
                 break;
             }
-            let upper = tier.end(quantity);
-            let share = upper.checked_sub(lower).ok_or_else(|| sum.overflow(name, quantity))?;
-            sum.add(name, share, tier.unit, Why::Tier { up_to: tier.up_to })?;
-            tier.add_flat(name, sum)?;
+            let (from, upper) = (lower.max(after), tier.end(all));
+            if upper > from {
+                let share = upper.checked_sub(from).ok_or_else(|| sum.overflow(name, quantity))?;
+                sum.add(name, share, tier.unit, Why::Tier { up_to: tier.up_to })?;
+            }
+            // Owed when the tier is entered.
+            if after <= lower {
+                tier.add_flat(name, sum)?;
+            }
             lower = upper;
         }
         Ok(())
     }
 
-    /// Adds all of a quantity in the tier that it reaches.
-    pub(super) fn volume(&self, name: &str, quantity: Quantity, sum: &mut Sum) -> Result<(), PriceError> {
-        // There is one: the last has no bound.
-        let Some(tier) = self.tiers.iter().find(|tier| tier.end(quantity) == quantity) else {
+    /// Adds all of a quantity in the tier that it reaches, less what was owed for what it comes after.
+    pub(super) fn volume(
+        &self,
+        name: &str,
+        after: Quantity,
+        quantity: Quantity,
+        sum: &mut Sum,
+    ) -> Result<(), PriceError> {
+        let all = after.checked_add(quantity).ok_or_else(|| sum.overflow(name, quantity))?;
+        let reached = |quantity| self.tiers.iter().find(|tier| tier.end(quantity) == quantity);
+        // There are both: the last has no bound.
+        let (Some(before), Some(now)) = (reached(after), reached(all)) else {
             return Ok(());
         };
-        sum.add(name, quantity, tier.unit, Why::Tier { up_to: tier.up_to })?;
-        tier.add_flat(name, sum)
+        if !after.is_zero() && before == now {
+            return sum.add(name, quantity, now.unit, Why::Tier { up_to: now.up_to });
+        }
+        let mark = sum.mark();
+        sum.add(name, all, now.unit, Why::Tier { up_to: now.up_to })?;
+        now.add_flat(name, sum)?;
+        if after.is_zero() {
+            return Ok(());
+        }
+        sum.take(mark, name, after, before.unit, Why::Before { up_to: before.up_to })?;
+        if before.flat.is_zero() {
+            return Ok(());
+        }
+        sum.take(mark, name, Quantity::from(1_u64), before.flat, Why::FlatBefore { up_to: before.up_to })
     }
 
     /// The quantity from `least` to `most` that costs the most by volume: one more can be in a cheaper tier. Within a
@@ -165,25 +207,27 @@ impl Tiers {
     pub(super) fn dearest_volume(
         &self,
         name: &str,
+        after: Quantity,
         least: Quantity,
         most: Quantity,
         unit: Unit,
     ) -> Result<Quantity, PriceError> {
         let (mut dearest, mut highest) = (most, Steps::ZERO);
-        let mut lower = Quantity::ZERO;
+        let all = after.checked_add(most).ok_or_else(|| PriceError::Overflow { what: quoted(name), unit })?;
         for tier in &self.tiers {
-            if most <= lower {
-                break;
+            let end = match tier.up_to {
+                Some(bound) if bound < all => bound.checked_sub(after),
+                _ => Some(most),
+            };
+            // There is none in a tier that is below what was used before.
+            let Some(end) = end.filter(|end| *end >= least) else {
+                continue;
+            };
+            let mut sum = Sum::new(unit);
+            self.volume(name, after, end, &mut sum)?;
+            if sum.exact() >= highest {
+                (dearest, highest) = (end, sum.exact());
             }
-            let end = tier.end(most);
-            if end >= least {
-                let mut sum = Sum::new(unit);
-                self.volume(name, end, &mut sum)?;
-                if sum.exact() >= highest {
-                    (dearest, highest) = (end, sum.exact());
-                }
-            }
-            lower = end;
         }
         Ok(dearest)
     }
