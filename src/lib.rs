@@ -156,7 +156,7 @@ pub use period::{Period, PeriodError};
 pub use policy::{Courtesy, Enforcement, OnDrop, Policy};
 pub use price::{
     Line, LitellmImport, Package, Percentage, PriceBook, PriceError, Rate, Rounding, Tariff, Tiers,
-    UnknownPrice, Why,
+    UnknownPrice, Weekday, When, Why,
 };
 pub use receipt::{Captured, Receipt};
 pub use refusal::{

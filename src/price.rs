@@ -2,8 +2,8 @@
 //!
 //! A [`Rate`] is the exact price of one unit of something. A [`Tariff`] says how each quantity of one kind of work is
 //! priced, per unit, in [`Tiers`], by the [`Package`] or as a [`Percentage`], and turns a [`Usage`](crate::Usage) into an
-//! [`Amount`](crate::Amount), rounding once, at the end, and into the [`Line`]s that explain it. A [`PriceBook`] keeps
-//! tariffs by name and says what happens to a name it does not know.
+//! [`Amount`](crate::Amount), rounding once, at the end, and into the [`Line`]s that explain it. [`When`] says where the
+//! prices of another tariff apply. A [`PriceBook`] keeps tariffs by name and says what happens to a name it does not know.
 //!
 //! Nothing here is free by accident: a quantity without a rate and a name without a tariff are errors, unless the
 //! tariff or the book says otherwise.
@@ -11,12 +11,17 @@
 mod book;
 #[cfg(test)]
 mod exactness;
+mod in_force;
 mod line;
 mod litellm;
 #[cfg(test)]
+mod mixtures;
+#[cfg(test)]
 mod models;
 mod package;
+mod parts;
 mod percentage;
+mod pricing;
 mod rate;
 mod schedule;
 #[cfg(test)]
@@ -24,16 +29,18 @@ mod shares;
 mod steps;
 mod tariff;
 mod tiers;
+mod when;
 
 pub use book::{PriceBook, UnknownPrice};
 pub use line::{Line, Why};
 pub use litellm::LitellmImport;
 pub use package::Package;
 pub use percentage::Percentage;
+pub(crate) use pricing::Bounded;
 pub use rate::Rate;
-pub(crate) use tariff::Bounded;
 pub use tariff::{Rounding, Tariff};
 pub use tiers::Tiers;
+pub use when::{Weekday, When};
 
 use crate::amount::Unit;
 use crate::usage::UsageError;
@@ -112,6 +119,28 @@ pub enum PriceError {
         /// How many events there were.
         events: crate::usage::Quantity,
     },
+    /// A quantity cannot be counted within another.
+    #[error("{part} cannot be a part of {whole}: {problem}")]
+    InvalidPart {
+        /// The part, quoted.
+        part: String,
+        /// What it would be in, quoted.
+        whole: String,
+        /// The rule that this breaks.
+        problem: &'static str,
+    },
+    /// A tariff has too many other prices.
+    #[error("a tariff has at most {} other prices", Tariff::MAX_ALTERNATIVES)]
+    TooManyAlternatives,
+    /// The text is no time of the day.
+    #[error("{text} is not a time of the day: expected one from 00:00 to 23:59, at most 18 hours from UTC")]
+    InvalidTime {
+        /// The text, quoted and shortened.
+        text: String,
+    },
+    /// The tariff has other prices for some moments or labels, and which apply was not said.
+    #[error("the price depends on the moment or on labels: ask the tariff for the prices in force")]
+    Unsettled,
     /// A tariff has too many rates.
     #[error("no room for a rate for {name}: a tariff has at most {} rates", Tariff::MAX_RATES)]
     TooManyQuantities {
@@ -188,4 +217,16 @@ pub enum PriceError {
         /// What is wrong with it.
         problem: Box<PriceError>,
     },
+}
+
+impl PriceError {
+    /// The same about none of a quantity: the question was how much of it would fit.
+    fn of_none(self, asked: &str) -> Self {
+        match self {
+            Self::UnpricedQuantity { name, .. } if name == crate::text::quoted(asked) => {
+                Self::UnpricedQuantity { name, quantity: crate::usage::Quantity::ZERO }
+            }
+            other => other,
+        }
+    }
 }

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use crate::amount::{Amount, Unit};
 use crate::cap::Caps;
+use crate::clock::Clock;
 use crate::content::{Content, Fields};
 use crate::guard::error::Error;
 use crate::guard::notices::NoticeContext;
@@ -211,7 +212,8 @@ impl Job {
         self
     }
 
-    /// Sets the labels, kept on the hold and its entries.
+    /// Sets the labels, kept on the hold and its entries. A tariff may have other prices for
+    /// [some of them](crate::When::labelled), a service tier say.
     #[must_use]
     pub fn with_labels(mut self, labels: Labels) -> Self {
         self.labels = labels;
@@ -297,14 +299,20 @@ impl Job {
     }
 
     /// Prices the job: all of it at its most, and the least that will do.
-    pub(crate) fn estimate(&self, prices: &PriceBook) -> Result<Estimate, Error> {
+    pub(crate) fn estimate(&self, prices: &PriceBook, clock: &dyn Clock) -> Result<Estimate, Error> {
         self.check()?;
-        self.estimate_at(&self.price, prices)
+        self.estimate_at(&self.price, prices, clock)
     }
 
     /// The same at any price. The job has been checked.
-    pub(crate) fn estimate_at(&self, price: &str, prices: &PriceBook) -> Result<Estimate, Error> {
+    pub(crate) fn estimate_at(
+        &self,
+        price: &str,
+        prices: &PriceBook,
+        clock: &dyn Clock,
+    ) -> Result<Estimate, Error> {
         let tariff = prices.tariff(price).map_err(|error| Error::from_price(&error))?;
+        let tariff = tariff.in_force(clock, &self.labels);
         let price = |most: fn(Extent) -> Quantity| {
             let quantities = self.quantities.iter().map(|(name, known)| known.bounds(name, most(*known)));
             tariff.ceiling_of(&quantities, prices.unit()).map_err(|error| Error::from_price(&error))

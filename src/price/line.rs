@@ -133,6 +133,11 @@ impl Sum {
         Self { exact: Steps::ZERO, unit, parts: Some(Vec::new()) }
     }
 
+    /// Nothing yet, for the same purpose.
+    pub(super) fn fresh(&self) -> Self {
+        Self { exact: Steps::ZERO, unit: self.unit, parts: self.parts.as_ref().map(|_| Vec::new()) }
+    }
+
     pub(super) const fn exact(&self) -> Steps {
         self.exact
     }

@@ -191,6 +191,7 @@ struct Entry {
     ignored: Vec<String>,
 }
 
+#[allow(clippy::large_enum_variant, reason = "there is one at a time")]
 enum Price {
     None,
     Stated { tariff: Tariff, free: bool },

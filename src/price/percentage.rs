@@ -71,7 +71,7 @@ impl Percentage {
     }
 
     /// The same with the first so many events free. Of several events in one usage only the amount of all is known: if
-    /// they are free in part, only their fee is. With [`charge_after`](crate::Tariff::charge_after) they are the first
+    /// they are free in part, only their fee is. [After](crate::Tariff::after) other work they are the first
     /// of all that were used.
     #[must_use]
     pub fn with_free_events(mut self, count: impl Into<Quantity>) -> Self {

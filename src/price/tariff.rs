@@ -1,12 +1,12 @@
-//! A tariff: rates by quantity, and the one place where a price becomes an amount.
+//! A tariff: the price of each quantity, and what becomes of their sum.
 
-use super::line::{Line, Sum};
+use super::parts::Parts;
 use super::schedule::Schedule;
-use super::steps::Steps;
+use super::when::When;
 use super::{Package, Percentage, PriceError, Rate, Tiers};
-use crate::amount::{Amount, Unit};
 use crate::text::quoted;
-use crate::usage::{Quantity, QuantityName, Usage, is_name};
+use crate::usage::{QuantityName, Usage, is_name};
+use std::sync::Arc;
 
 /// How a charge that falls between two steps of its unit is rounded, once, after everything is summed.
 ///
@@ -51,21 +51,25 @@ pub enum Rounding {
 /// ```
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Tariff {
-    fixed: Option<Rate>,
-    rates: Vec<(QuantityName, Schedule)>,
-    others: Others,
+    pub(super) fixed: Option<Rate>,
+    pub(super) rates: Vec<(QuantityName, Schedule)>,
+    pub(super) others: Others,
     /// The share of one that is taken off.
-    discount: Option<Rate>,
-    minimum: Option<Rate>,
-    maximum: Option<Rate>,
-    rounding: Rounding,
+    pub(super) discount: Option<Rate>,
+    pub(super) minimum: Option<Rate>,
+    pub(super) maximum: Option<Rate>,
+    pub(super) rounding: Rounding,
     /// What was used before, if tiers and the like go on from there.
-    after: Option<Usage>,
+    pub(super) after: Option<Usage>,
+    /// Which quantities are counted within others.
+    pub(super) parts: Parts,
+    /// Other prices that take the place of these: the first that applies.
+    pub(super) alternatives: Vec<(When, Arc<Tariff>)>,
 }
 
 /// What a quantity without a rate of its own costs.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-enum Others {
+pub(super) enum Others {
     #[default]
     Refused,
     Free,
@@ -74,6 +78,8 @@ enum Others {
 impl Tariff {
     /// The most rates.
     pub const MAX_RATES: usize = Usage::MAX;
+    /// The most other prices.
+    pub const MAX_ALTERNATIVES: usize = 64;
 
     /// A tariff that prices nothing yet.
     #[must_use]
@@ -105,6 +111,8 @@ impl Tariff {
             maximum: None,
             rounding: Rounding::Down,
             after: None,
+            parts: Parts::new(),
+            alternatives: Vec::new(),
         }
     }
 
@@ -291,6 +299,7 @@ impl Tariff {
             None if full => return Err(PriceError::TooManyQuantities { name: quoted(&name) }),
             None => self.rates.push((name, schedule)),
         }
+        self.parts.relate(&self.rates);
         Ok(self)
     }
 
@@ -356,7 +365,8 @@ impl Tariff {
     /// The same for work that comes after other work: tiers, packages and what is free go on from what was used before,
     /// this month say, so that a charge is the price of all less the price of what was used before. The fixed price, a
     /// minimum and a maximum are those of each charge. Where all costs less than what was used before did, by
-    /// [`volume`](Self::volume), the quantity costs nothing.
+    /// [`volume`](Self::volume), the quantity costs nothing. It goes for the [other prices](Self::with_other) stated so
+    /// far as well.
     ///
     /// ```
     /// # use billing_guard::{Tariff, Tiers, Unit, Usage};
@@ -370,8 +380,50 @@ impl Tariff {
     /// ```
     #[must_use]
     pub fn after(mut self, used: Usage) -> Self {
+        for (_, other) in &mut self.alternatives {
+            *other = Arc::new(Self::clone(other).after(used.clone()));
+        }
         self.after = Some(used);
         self
+    }
+
+    /// The same with one quantity counted within another: tokens read from a cache are some of the input tokens, so that
+    /// a usage counts them twice. Its own price, if it has one, takes the place of the other's on its share; without one it
+    /// costs what the rest does, and with a price of `0` it is free. A part may have parts, and may be in more than one
+    /// whole. If parts come to more than what they are in, they are priced in full and the rest of it is none.
+    ///
+    /// ```
+    /// # use billing_guard::{Tariff, Unit, Usage};
+    /// let tariff = Tariff::new()
+    ///     .per_million("input", "3")?
+    ///     .per_million("cached", "0.30")?
+    ///     .part_of("cached", "input")?
+    ///     .part_of("images", "input")?;
+    /// let usage = Usage::new().with("input", 1_000_000_u64).with("cached", 400_000_u64).with("images", 5_000_u64);
+    /// let usd = Unit::new("USD", 6)?;
+    /// assert_eq!(tariff.charge(&usage, usd)?, usd.amount("1.92")?);
+    /// // Whether any of it will be in the cache is not known before.
+    /// assert_eq!(tariff.ceiling(&usage, usd)?, usd.amount("3")?);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
+    /// # Errors
+    /// [`PriceError::InvalidQuantityName`], or [`PriceError::InvalidPart`] if the whole is itself within the part, or it
+    /// is one relation too many.
+    pub fn part_of(
+        mut self,
+        part: impl Into<QuantityName>,
+        whole: impl Into<QuantityName>,
+    ) -> Result<Self, PriceError> {
+        let (part, whole) = (part.into(), whole.into());
+        for name in [&part, &whole] {
+            if !is_name(name) {
+                return Err(PriceError::InvalidQuantityName { name: quoted(name) });
+            }
+        }
+        self.parts.add(part, whole)?;
+        self.parts.relate(&self.rates);
+        Ok(self)
     }
 
     /// The same with charges rounded this way. Without it they are rounded [`Down`](Rounding::Down).
@@ -404,384 +456,10 @@ impl Tariff {
         self.fixed
     }
 
-    /// What this usage costs: the exact sum, rounded once by the tariff's [`Rounding`].
-    ///
-    /// # Errors
-    /// [`PriceError::UnpricedQuantity`] naming a quantity that was used and has no rate, [`PriceError::Overflow`] if
-    /// the sum does not fit into an amount, [`PriceError::Usage`] if the usage is outside its limits.
-    pub fn charge(&self, usage: &Usage, unit: Unit) -> Result<Amount, PriceError> {
-        usage.check()?;
-        let mut sum = Sum::new(unit);
-        self.add(&exactly(usage), &mut sum)?;
-        sum.round(self.rounding)
-    }
-
-    /// What [`charge`](Self::charge) is made of, in the order of the usage. The lines sum exactly to it.
-    ///
-    /// ```
-    /// # use billing_guard::{Tariff, Tiers, Unit, Usage};
-    /// let tiers = Tiers::new().up_to(100_u64, "0.10")?.beyond("0.05")?;
-    /// let tariff = Tariff::new().fixed("1")?.graduated("calls", tiers)?;
-    /// let (usd, usage) = (Unit::new("USD", 2)?, Usage::new().with("calls", 120_u64));
-    /// let lines = tariff.charge_lines(&usage, usd)?;
-    /// let texts: Vec<_> = lines.iter().map(|line| format!("{} {}: {}", line.quantity, line.why, line.amount)).collect();
-    /// assert_eq!(
-    ///     texts,
-    ///     ["1 per request: 1 USD/2", "100 each in the tier up to 100: 10 USD/2", "20 each in the last tier: 1 USD/2"]
-    /// );
-    /// # Ok::<(), Box<dyn std::error::Error>>(())
-    /// ```
-    ///
-    /// # Errors
-    /// As [`charge`](Self::charge).
-    pub fn charge_lines(&self, usage: &Usage, unit: Unit) -> Result<Vec<Line>, PriceError> {
-        usage.check()?;
-        let mut sum = Sum::itemised(unit);
-        self.add(&exactly(usage), &mut sum)?;
-        sum.lines(self.rounding)
-    }
-
-    /// The most that work costs which uses at most this, rounded up. Hold this much.
-    ///
-    /// Where more can cost less, by [`volume`](Self::volume), it is the price of the dearest usage up to this one.
-    ///
-    /// ```
-    /// # use billing_guard::{Tariff, Unit, Usage};
-    /// let tariff = Tariff::new().per_million("input_tokens", "2.50")?;
-    /// let (one, usd) = (Usage::new().with("input_tokens", 1_u64), Unit::new("USD", 6)?);
-    /// assert_eq!(tariff.charge(&one, usd)?.minor(), 2);
-    /// assert_eq!(tariff.ceiling(&one, usd)?.minor(), 3);
-    /// # Ok::<(), Box<dyn std::error::Error>>(())
-    /// ```
-    ///
-    /// # Errors
-    /// As [`charge`](Self::charge).
-    pub fn ceiling(&self, usage: &Usage, unit: Unit) -> Result<Amount, PriceError> {
-        usage.check()?;
-        self.ceiling_of(&at_most(usage), unit)
-    }
-
-    /// What [`ceiling`](Self::ceiling) is made of. The lines sum exactly to it.
-    ///
-    /// # Errors
-    /// As [`charge`](Self::charge).
-    pub fn ceiling_lines(&self, usage: &Usage, unit: Unit) -> Result<Vec<Line>, PriceError> {
-        usage.check()?;
-        let mut sum = Sum::itemised(unit);
-        self.add(&at_most(usage), &mut sum)?;
-        sum.lines(Rounding::Up)
-    }
-
-    /// The ceiling of quantities that are known to be within their limits, each between a least and a most.
-    pub(crate) fn ceiling_of<'a>(
-        &self,
-        quantities: &(impl Iterator<Item = Bounded<'a>> + Clone),
-        unit: Unit,
-    ) -> Result<Amount, PriceError> {
-        let mut sum = Sum::new(unit);
-        self.add(quantities, &mut sum)?;
-        sum.round(Rounding::Up)
-    }
-
-    /// The largest whole quantity of `name` that `amount` covers together with `others`: up to it,
-    /// [`ceiling`](Self::ceiling) is within the amount, and so is [`charge`](Self::charge) in every rounding.
-    ///
-    /// What `others` says about `name` itself is ignored. The answer is zero if not even one fits, or if `others`
-    /// and the fixed price alone are too much, and [`Quantity::MAX`] if `name` is free and the rest fits.
-    ///
-    /// ```
-    /// # use billing_guard::{Quantity, Tariff, Unit, Usage};
-    /// let tariff =
-    ///     Tariff::new().per_million("input_tokens", "2.50")?.per_million("output_tokens", "10")?;
-    /// let input = Usage::new().with("input_tokens", 1_000_u64);
-    /// let covered = tariff.covers(Unit::new("USD", 6)?.amount("0.01")?, "output_tokens", &input)?;
-    /// assert_eq!(covered, Quantity::from(750_u64));
-    /// # Ok::<(), Box<dyn std::error::Error>>(())
-    /// ```
-    ///
-    /// # Errors
-    /// [`PriceError::UnpricedQuantity`] naming `name` or one of `others`, [`PriceError::Usage`] if `others` is
-    /// outside its limits.
-    pub fn covers(&self, amount: Amount, name: &str, others: &Usage) -> Result<Quantity, PriceError> {
-        others.check()?;
-        self.covers_with(amount, name, &at_most(others))
-    }
-
-    /// The same with others that are known to be within their limits, each between a least and a most.
-    pub(crate) fn covers_with<'a>(
-        &self,
-        amount: Amount,
-        name: &'a str,
-        others: &(impl Iterator<Item = Bounded<'a>> + Clone),
-    ) -> Result<Quantity, PriceError> {
-        let schedule = self.schedule_or_policy(name, Quantity::ZERO)?;
-        let others = others.clone().filter(|(other, ..)| *other != name);
-        let Ok(steps) = u64::try_from(amount.minor()) else {
-            return Ok(Quantity::ZERO);
-        };
-        let price = |most: u64| {
-            let mut sum = Sum::new(amount.unit());
-            let asked = std::iter::once((name, Quantity::ZERO, Quantity::from(most)));
-            self.add(&others.clone().chain(asked), &mut sum).map(|()| sum.exact())
-        };
-        let fits = |most: u64| price(most).is_ok_and(|price| price <= Steps::of(steps));
-        let left = match price(0) {
-            Ok(spent) => spent.left_of(steps),
-            // More than any amount, so more than this one.
-            Err(PriceError::Overflow { .. }) => None,
-            Err(error) => return Err(error),
-        };
-        let Some(left) = left else {
-            return Ok(Quantity::ZERO);
-        };
-        let plain = self.adds_up(name);
-        match schedule {
-            None => Ok(Quantity::MAX),
-            Some(Schedule::Each(rate)) if rate.is_zero() && plain => Ok(Quantity::MAX),
-            // For a rate that is not zero there is always an answer; were there none, nothing would be covered.
-            Some(Schedule::Each(rate)) if plain => {
-                Ok(left.whole_times(*rate, amount.unit()).map_or(Quantity::ZERO, Quantity::from))
-            }
-            // The most that up to so much costs never falls, so that halving finds where it ceases to fit.
-            Some(_) if fits(u64::MAX) => Ok(Quantity::MAX),
-            Some(_) => {
-                let (mut fitting, mut beyond) = (0_u64, u64::MAX);
-                while beyond.saturating_sub(fitting) > 1 {
-                    let middle = fitting.midpoint(beyond);
-                    if fits(middle) { fitting = middle } else { beyond = middle }
-                }
-                Ok(fitting.into())
-            }
-        }
-    }
-
-    /// Adds the fixed price and the dearest that each quantity can come to.
-    fn add<'a>(
-        &self,
-        quantities: &(impl Iterator<Item = Bounded<'a>> + Clone),
-        sum: &mut Sum,
-    ) -> Result<(), PriceError> {
-        if let Some(price) = self.fixed {
-            sum.add_fixed(price)?;
-        }
-        let used = |name: &str| self.after.as_ref().map_or(Quantity::ZERO, |used| used.get(name));
-        let events = |name: &str| {
-            let all = quantities.clone().filter(|(known, ..)| *known == name);
-            (used(name), all.map(|(.., most)| most).max().unwrap_or_default())
-        };
-        // Before the look-up: none of something costs nothing, priced or not.
-        for (name, least, most) in quantities.clone().filter(|(.., most)| !most.is_zero()) {
-            if let Some(schedule) = self.schedule_or_policy(name, most)? {
-                let after = used(name);
-                let dearest = schedule.dearest(name, after, (least, most), sum.unit())?;
-                schedule.add(name, after, dearest, events, sum)?;
-            }
-        }
-        // Unless the tariff says otherwise, once.
-        if self.after.is_none() {
-            for (name, schedule) in &self.rates {
-                if !quantities.clone().any(|(used, _, most)| used == name && !most.is_zero()) {
-                    schedule.add_none(name, sum)?;
-                }
-            }
-        }
-        self.adjust(sum)
-    }
-
-    /// What becomes of the sum of all prices, in this order.
-    fn adjust(&self, sum: &mut Sum) -> Result<(), PriceError> {
-        if let Some(share) = self.discount {
-            sum.discount(share)?;
-        }
-        if let Some(maximum) = self.maximum {
-            sum.lower(maximum);
-        }
-        self.minimum.map_or(Ok(()), |minimum| sum.raise(minimum))
-    }
-
-    /// Whether what one pays for this quantity is its own price and nothing else.
-    fn adds_up(&self, name: &str) -> bool {
-        let counts = |schedule: &Schedule| match schedule {
-            Schedule::Percentage(share) => share.events().is_some_and(|events| events == name),
-            _ => false,
-        };
-        let adjusted = self.discount.is_some() || self.minimum.is_some() || self.maximum.is_some();
-        !adjusted && !self.rates.iter().any(|(_, schedule)| counts(schedule))
-    }
-
-    fn schedule(&self, name: &str) -> Option<&Schedule> {
+    pub(super) fn schedule(&self, name: &str) -> Option<&Schedule> {
         self.rates.iter().find(|(known, _)| known == name).map(|(_, schedule)| schedule)
     }
-
-    /// How a quantity is priced; `None` if it is free.
-    fn schedule_or_policy(&self, name: &str, quantity: Quantity) -> Result<Option<&Schedule>, PriceError> {
-        match (self.schedule(name), self.others) {
-            (None, Others::Refused) => Err(PriceError::UnpricedQuantity { name: quoted(name), quantity }),
-            (schedule, _) => Ok(schedule),
-        }
-    }
-}
-
-/// A quantity by name: the least and the most that it can come to.
-pub(crate) type Bounded<'a> = (&'a str, Quantity, Quantity);
-
-fn exactly(usage: &Usage) -> impl Iterator<Item = Bounded<'_>> + Clone {
-    usage.iter().map(|(name, quantity)| (name, quantity, quantity))
-}
-
-fn at_most(usage: &Usage) -> impl Iterator<Item = Bounded<'_>> + Clone {
-    usage.iter().map(|(name, quantity)| (name, Quantity::ZERO, quantity))
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn usd(scale: u8) -> Unit {
-        Unit::new("USD", scale).unwrap()
-    }
-
-    const MODES: [Rounding; 4] = [Rounding::Down, Rounding::HalfUp, Rounding::HalfEven, Rounding::Up];
-
-    #[test]
-    fn the_modes_round_as_they_are_named() {
-        // In tenths of a step: down, half up, half even, up.
-        for (tenths, wanted) in [
-            (0_u64, [0, 0, 0, 0]),
-            (1, [0, 0, 0, 1]),
-            (5, [0, 1, 0, 1]),
-            (6, [0, 1, 1, 1]),
-            (14, [1, 1, 1, 2]),
-            (15, [1, 2, 2, 2]),
-            (20, [2, 2, 2, 2]),
-            (25, [2, 3, 2, 3]),
-        ] {
-            for (mode, steps) in MODES.into_iter().zip(wanted) {
-                let tariff = Tariff::new().per_unit("rows", "0.001").unwrap().rounding(mode);
-                let charge = tariff.charge(&Usage::new().with("rows", tenths), usd(2)).unwrap();
-                assert_eq!(charge.minor(), steps, "{tenths} tenths, {mode:?}");
-            }
-        }
-        assert_eq!(Tariff::new().rounding, Rounding::Down);
-    }
-
-    #[test]
-    fn everything_is_summed_before_it_is_rounded_once() {
-        let tariff = Tariff::new().fixed("0.004").unwrap().per_unit("a", "0.003").unwrap();
-        let tariff = tariff.per_thousand("b", "3").unwrap();
-        let usage = Usage::new().with("a", 1_u64).with("b", 1_u64);
-        // Each alone is less than half a step.
-        assert_eq!(tariff.charge(&usage, usd(2)).unwrap(), usd(2).amount("0.01").unwrap());
-        assert_eq!(tariff.ceiling(&usage, usd(2)).unwrap(), usd(2).amount("0.01").unwrap());
-        assert_eq!(tariff.charge(&Usage::new(), usd(3)).unwrap(), usd(3).amount("0.004").unwrap());
-        let part = Usage::new().with("b", "0.000000001".parse::<Quantity>().unwrap());
-        assert_eq!(tariff.charge(&part, usd(12)).unwrap(), usd(12).amount("0.004000000003").unwrap());
-    }
-
-    #[test]
-    fn the_smallest_price_of_the_smallest_quantity_is_not_lost() {
-        let tariff = Tariff::new().fixed("1").unwrap().per_unit("rows", "1e-28").unwrap();
-        let usage = Usage::new().with("rows", "0.000000001".parse::<Quantity>().unwrap());
-        assert_eq!(tariff.charge(&usage, usd(0)).unwrap().minor(), 1);
-        assert_eq!(tariff.ceiling(&usage, usd(0)).unwrap().minor(), 2);
-        assert_eq!(tariff.covers(usd(0).minor(1), "rows", &Usage::new()).unwrap(), Quantity::ZERO);
-    }
-
-    #[test]
-    fn a_quantity_without_a_rate_is_never_free_by_accident() {
-        let tariff = Tariff::new().per_unit("rows", "1").unwrap().per_unit("pages", "0").unwrap();
-        let usage = Usage::new().with("rows", 1_u64).with("pages", 9_u64).with("images", 0_u64);
-        assert_eq!(tariff.charge(&usage, usd(0)).unwrap().minor(), 1);
-        let with_images = usage.clone().with("images", 7_u64);
-        for result in [tariff.charge(&with_images, usd(0)), tariff.ceiling(&with_images, usd(0))] {
-            let error = result.unwrap_err();
-            assert!(error.to_string().starts_with("7 of \"images\" cannot be priced"), "{error}");
-        }
-        let plenty = usd(0).minor(i64::MAX);
-        for (name, others) in [("images", &usage), ("rows", &with_images)] {
-            let error = tariff.covers(plenty, name, others).unwrap_err();
-            assert!(matches!(error, PriceError::UnpricedQuantity { name, .. } if name == "\"images\""));
-        }
-        // The named quantity's own entry is left out.
-        assert_eq!(tariff.covers(usd(0).minor(3), "rows", &usage).unwrap(), Quantity::from(3_u64));
-        // Stated rates of a free tariff still count.
-        let free = Tariff::free().per_unit("rows", "1").unwrap();
-        assert_eq!(free.charge(&with_images, usd(0)).unwrap().minor(), 1);
-    }
-
-    #[test]
-    fn limits_hold_on_both_sides() {
-        let of = |count: usize| {
-            (0..count).try_fold(Tariff::new(), |tariff, i| tariff.per_unit(format!("q{i}"), "0.1"))
-        };
-        let all = (0..16).fold(Usage::new(), |usage, i| usage.with(format!("q{i}"), 1_u64));
-        assert_eq!(of(16).unwrap().charge(&all, usd(1)).unwrap().minor(), 16);
-        assert_eq!(of(17).unwrap_err(), PriceError::TooManyQuantities { name: quoted("q16") });
-        let error = of(16).unwrap().charge(&all.with("q16", 0_u64), usd(1)).unwrap_err();
-        assert_eq!(error, PriceError::Usage(crate::usage::UsageError::TooMany { count: 17 }));
-
-        let longest = "n".repeat(64);
-        assert!(Tariff::new().per_unit(longest.clone(), "1").is_ok());
-        for name in ["", "two words", "ä", "a\n", &(longest + "n")] {
-            let error = Tariff::new().per_unit(name.to_owned(), "1").unwrap_err();
-            assert_eq!(error, PriceError::InvalidQuantityName { name: quoted(name) });
-        }
-        let error = of(1).unwrap().per_million("q0", "0.1").unwrap_err();
-        assert_eq!(error, PriceError::DuplicateQuantity { name: quoted("q0") });
-        let error = Tariff::new().fixed("0").unwrap().fixed("1").unwrap_err();
-        assert_eq!(error, PriceError::DuplicateFixed { stated: Rate::ZERO });
-        for refused in [Tariff::new().fixed("-1"), Tariff::new().per_thousand("rows", "-1")] {
-            assert_eq!(refused.unwrap_err(), PriceError::InvalidRate { text: quoted("-1") });
-        }
-    }
-
-    #[test]
-    fn what_does_not_fit_into_an_amount_is_named() {
-        let most = i64::MAX.to_string();
-        let tariff = Tariff::new().fixed("0.5").unwrap().per_unit("rows", "1").unwrap();
-        let rows = |count: u64| Usage::new().with("rows", count);
-        let largest = u64::try_from(i64::MAX).unwrap();
-        assert_eq!(tariff.charge(&rows(largest), usd(0)).unwrap().minor(), i64::MAX);
-        let error = tariff.charge(&rows(largest + 1), usd(0)).unwrap_err().to_string();
-        assert!(error.contains("9223372036854775808 of \"rows\"") && error.contains("USD/0"), "{error}");
-        let error = tariff.ceiling(&rows(largest), usd(0)).unwrap_err().to_string();
-        assert!(error.contains("rounding up"), "{error}");
-        let error = Tariff::new().fixed(&most).unwrap().charge(&Usage::new(), usd(1)).unwrap_err();
-        assert!(error.to_string().contains(&format!("the fixed price of {most}")), "{error}");
-        // Everything at its largest, the product of which just fits into 128 bits before it is scaled.
-        let dear = Tariff::new().per_unit("rows", &u64::MAX.to_string()).unwrap();
-        for scale in [0, 12] {
-            assert!(dear.charge(&rows(u64::MAX), usd(scale)).is_err());
-            let covered = dear.covers(usd(scale).minor(i64::MAX), "rows", &Usage::new()).unwrap();
-            assert_eq!(covered, Quantity::ZERO);
-        }
-    }
-
-    #[test]
-    fn the_ends_of_what_an_amount_covers() {
-        let tariff = Tariff::new().fixed("1").unwrap().per_unit("rows", "0").unwrap();
-        let tariff = tariff.per_unit("images", "0.3").unwrap();
-        let covers = |steps: i64, name: &str, images: u64| {
-            tariff.covers(usd(0).minor(steps), name, &Usage::new().with("images", images)).unwrap()
-        };
-        assert_eq!(covers(i64::MIN, "rows", 0), Quantity::ZERO);
-        assert_eq!(covers(0, "rows", 0), Quantity::ZERO);
-        assert_eq!(covers(1, "rows", 0), Quantity::MAX);
-        assert_eq!(covers(1, "rows", 1), Quantity::ZERO);
-        assert_eq!(covers(2, "rows", 3), Quantity::MAX);
-        assert_eq!(covers(2, "rows", u64::MAX), Quantity::ZERO);
-        assert_eq!(covers(1, "images", 99), Quantity::ZERO);
-        assert_eq!(covers(4, "images", 99), Quantity::from(10_u64));
-        let tiny = Tariff::new().per_unit("rows", "1e-28").unwrap();
-        let most = usd(12).minor(i64::MAX);
-        assert_eq!(tiny.covers(most, "rows", &Usage::new()).unwrap(), Quantity::MAX);
-        let step = usd(12).minor(1);
-        assert_eq!(tiny.covers(step, "rows", &Usage::new()).unwrap().digits(), 10_u64.pow(16));
-        // The longest division: the largest remainder of the longest rate.
-        let long = Tariff::new().per_unit("rows", "18446744073709551615e-28").unwrap();
-        for (steps, wanted) in [(1, 542_101_086), (7, 3_794_707_603), (i64::MAX, u64::MAX)] {
-            let covered = long.covers(usd(0).minor(steps), "rows", &Usage::new()).unwrap();
-            assert_eq!(covered.digits(), wanted, "{steps}");
-        }
-    }
-}
+mod tests;
