@@ -11,6 +11,7 @@
 mod book;
 #[cfg(test)]
 mod exactness;
+mod genai;
 mod in_force;
 mod line;
 mod litellm;
@@ -32,6 +33,7 @@ mod tiers;
 mod when;
 
 pub use book::{PriceBook, UnknownPrice};
+pub use genai::GenaiImport;
 pub use line::{Line, Why};
 pub use litellm::LitellmImport;
 pub use package::Package;

@@ -1,6 +1,7 @@
 //! Prices that public systems state for given usages, against the same tariffs here.
 //!
-//! The cases are read from the folder named by the environment variable `BILLING_GUARD_DATA`, file `pricing_cases.json`.
+//! The cases are read from the folder named by the environment variable `BILLING_GUARD_DATA`, files `pricing_cases.json` and
+//! `genai_prices_v2_data.json`.
 //! Without it the test says that it was skipped.
 #![allow(clippy::unwrap_used, clippy::missing_errors_doc)]
 
@@ -10,12 +11,14 @@ use std::path::Path;
 use std::sync::Arc;
 
 use billing_guard::{
-    Labels, Package, Percentage, PriceError, Quantity, Tariff, Tiers, Timestamp, Unit, Usage, When,
+    GenaiImport, Labels, Package, Percentage, PriceBook, PriceError, Quantity, Tariff, Tiers, Timestamp,
+    Unit, Usage, When,
 };
 use serde_json::Value;
 
 /// The kinds of cases that are priced, and how many of each there are. All others are counted and named.
-const SUPPORTED: [(&str, u32); 14] = [
+const SUPPORTED: [(&str, u32); 15] = [
+    ("catalog_lookup", 72),
     ("effective_date", 1),
     ("graduated", 23),
     ("graduated_incremental", 1),
@@ -45,6 +48,8 @@ fn every_case_of_a_supported_kind_comes_out_exactly() -> Result<(), Box<dyn Erro
     };
     let json = std::fs::read_to_string(Path::new(&folder).join("pricing_cases.json"))?;
     let file: Value = serde_json::from_str(&json)?;
+    let catalogue = std::fs::read_to_string(Path::new(&folder).join("genai_prices_v2_data.json"))?;
+    let catalogue = PriceBook::from_genai_prices(&catalogue, unit())?;
     let (mut priced, mut unsupported, mut wrong) = (BTreeMap::new(), BTreeMap::new(), Vec::new());
     for case in file["cases"].as_array().unwrap() {
         let (id, kind) = (case["id"].as_str().unwrap(), case["model_kind"].as_str().unwrap());
@@ -54,7 +59,11 @@ fn every_case_of_a_supported_kind_comes_out_exactly() -> Result<(), Box<dyn Erro
         }
         *priced.entry(kind).or_insert(0) += 1;
         let expected = unit().amount(case["expected"].as_str().unwrap())?;
-        match price(kind, &case["parameters"], &case["quantity"]) {
+        let amount = match kind {
+            "catalog_lookup" => looked_up(&catalogue, &case["parameters"], &case["quantity"]),
+            _ => price(kind, &case["parameters"], &case["quantity"]),
+        };
+        match amount {
             Ok(amount) if unit().minor(amount) == expected => {}
             other => wrong.push(format!("{id}: {other:?} instead of {}", expected.minor())),
         }
@@ -120,6 +129,47 @@ fn tokens(rates: &[(String, String)]) -> Result<Tariff, PriceError> {
 fn pairs(object: &Value, suffix: &str) -> Vec<(String, String)> {
     let members = object.as_object().unwrap().iter();
     members.filter_map(|(name, rate)| Some((name.strip_suffix(suffix)?.to_owned(), text(rate)))).collect()
+}
+
+/// What a model of the catalogue costs for its tokens. The cases state no moment: their prices are those of July 2026. What
+/// they state is the price of input and output, without the searches that some report, which are priced apart.
+fn looked_up(catalogue: &GenaiImport, parameters: &Value, quantities: &Value) -> Result<i64, Box<dyn Error>> {
+    let (provider, model) = (text(&parameters["provider"]), text(&parameters["model"]));
+    let name = catalogue.find(&provider, &model).ok_or_else(|| format!("no model {provider} {model}"))?;
+    let moment = "2026-07-01T12:00:00.000000Z".parse()?;
+    let tariff = catalogue.book.tariff(name)?.at(moment, &Labels::default());
+    let quantities = quantities.as_object().unwrap().iter();
+    let usage =
+        quantities.fold(Usage::new(), |usage, (name, count)| usage.with(name.clone(), quantity(count)));
+    let lines = tariff.charge_lines(&usage, unit())?;
+    assert_eq!(
+        lines.iter().map(|line| line.amount.minor()).sum::<i64>(),
+        tariff.charge(&usage, unit())?.minor()
+    );
+    assert!(tariff.ceiling(&usage, unit())?.minor() >= tariff.charge(&usage, unit())?.minor());
+    let of_tokens = lines.iter().filter(|line| line.name.as_deref() != Some("web_searches"));
+    Ok(of_tokens.map(|line| line.amount.minor()).sum())
+}
+
+#[test]
+fn the_whole_catalogue_of_models_is_read() -> Result<(), Box<dyn Error>> {
+    let Some(folder) = std::env::var_os("BILLING_GUARD_DATA") else {
+        println!("skipped: set BILLING_GUARD_DATA to a folder with genai_prices_v2_data.json");
+        return Ok(());
+    };
+    let json = std::fs::read_to_string(Path::new(&folder).join("genai_prices_v2_data.json"))?;
+    let import = PriceBook::from_genai_prices(&json, unit())?;
+    println!(
+        "{} priced, {} of them free, {} unpriced",
+        import.book.len(),
+        import.free.len(),
+        import.unpriced.len()
+    );
+    println!("not used: {:?}", import.ignored);
+    assert_eq!(import.book.len() + import.unpriced.len(), 1_466);
+    // No price of today's catalogue is left out, only ways to find a model.
+    assert!(import.ignored.values().flatten().all(|what| what == "match.regex"));
+    Ok(())
 }
 
 /// What a case costs, in the steps of [`unit`].

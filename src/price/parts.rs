@@ -64,11 +64,13 @@ impl Parts {
         if self.is_empty() {
             return;
         }
-        let bits = |names: &[&str]| {
-            let found = rates.iter().enumerate().filter(|(_, (name, _))| names.contains(&&**name));
-            found.fold(0, |bits, (index, _)| bits | bit(index))
+        let contents: Vec<Vec<&str>> = rates.iter().map(|(name, _)| self.all_within(name)).collect();
+        let bits = |holds: &dyn Fn(usize) -> bool| {
+            (0..rates.len()).filter(|index| holds(*index)).fold(0, |bits, index| bits | bit(index))
         };
-        let within: Vec<u16> = rates.iter().map(|(name, _)| bits(&self.all_within(name))).collect();
+        let priced = |index: usize| rates.get(index).map_or("", |(name, _)| &**name);
+        let within: Vec<u16> =
+            contents.iter().map(|names| bits(&|index| names.contains(&priced(index)))).collect();
         // What is within something has fewer parts than that has.
         let mut order: Vec<usize> = (0..rates.len()).collect();
         order.sort_by_key(|index| within.get(*index).map(|bits| bits.count_ones()));
@@ -82,9 +84,8 @@ impl Parts {
             if rates.iter().any(|(name, _)| name == part) || unpriced.iter().any(|(name, _)| name == part) {
                 continue;
             }
-            let wholes = rates.iter().enumerate();
-            let wholes = wholes.filter(|(_, (name, _))| self.all_within(name).contains(&&**part));
-            unpriced.push((part.clone(), wholes.fold(0, |bits, (index, _)| bits | bit(index))));
+            let holds = |index: usize| contents.get(index).is_some_and(|names| names.contains(&&**part));
+            unpriced.push((part.clone(), bits(&holds)));
         }
         (self.within, self.order, self.unpriced, self.shallow) = (within, order, unpriced, shallow);
     }

@@ -411,17 +411,26 @@ impl Tariff {
     /// [`PriceError::InvalidQuantityName`], or [`PriceError::InvalidPart`] if the whole is itself within the part, or it
     /// is one relation too many.
     pub fn part_of(
-        mut self,
+        self,
         part: impl Into<QuantityName>,
         whole: impl Into<QuantityName>,
     ) -> Result<Self, PriceError> {
-        let (part, whole) = (part.into(), whole.into());
-        for name in [&part, &whole] {
-            if !is_name(name) {
-                return Err(PriceError::InvalidQuantityName { name: quoted(name) });
+        self.with_parts([(part.into(), whole.into())])
+    }
+
+    /// Many at once, which is faster.
+    pub(super) fn with_parts(
+        mut self,
+        parts: impl IntoIterator<Item = (QuantityName, QuantityName)>,
+    ) -> Result<Self, PriceError> {
+        for (part, whole) in parts {
+            for name in [&part, &whole] {
+                if !is_name(name) {
+                    return Err(PriceError::InvalidQuantityName { name: quoted(name) });
+                }
             }
+            self.parts.add(part, whole)?;
         }
-        self.parts.add(part, whole)?;
         self.parts.relate(&self.rates);
         Ok(self)
     }
