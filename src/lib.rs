@@ -167,7 +167,10 @@ pub use messages::{English, German, Messages, Place, Tone, Wording};
 pub use notice::{Notice, NoticeRules};
 pub use period::{Period, PeriodError};
 pub use policy::{Courtesy, Enforcement, OnDrop, Policy};
-pub use price::{LitellmImport, PriceBook, PriceError, Rate, Rounding, Tariff, UnknownPrice};
+pub use price::{
+    GenaiImport, Line, LitellmImport, Package, Percentage, PriceBook, PriceError, Rate, Rounding, Tariff,
+    Tiers, UnknownPrice, Weekday, When, Why,
+};
 pub use receipt::{Captured, Receipt};
 pub use refusal::{
     Alternative, Basis, Choice, Claim, Details, Disclosed, Disclosure, Fit, Free, Included,

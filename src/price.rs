@@ -1,8 +1,9 @@
 //! What work costs: tariffs in a price book.
 //!
-//! A [`Rate`] is the exact price of one unit of something. A [`Tariff`] names the rates of one kind of work and
-//! turns a [`Usage`](crate::Usage) into an [`Amount`](crate::Amount), rounding once, at the end. A [`PriceBook`]
-//! keeps tariffs by name and says what happens to a name it does not know.
+//! A [`Rate`] is the exact price of one unit of something. A [`Tariff`] says how each quantity of one kind of work is
+//! priced, per unit, in [`Tiers`], by the [`Package`] or as a [`Percentage`], and turns a [`Usage`](crate::Usage) into an
+//! [`Amount`](crate::Amount), rounding once, at the end, and into the [`Line`]s that explain it. [`When`] says where the
+//! prices of another tariff apply. A [`PriceBook`] keeps tariffs by name and says what happens to a name it does not know.
 //!
 //! Nothing here is free by accident: a quantity without a rate and a name without a tariff are errors, unless the
 //! tariff or the book says otherwise.
@@ -10,15 +11,38 @@
 mod book;
 #[cfg(test)]
 mod exactness;
+mod genai;
+mod in_force;
+mod line;
 mod litellm;
+#[cfg(test)]
+mod mixtures;
+#[cfg(test)]
+mod models;
+mod package;
+mod parts;
+mod percentage;
+mod pricing;
 mod rate;
+mod schedule;
+#[cfg(test)]
+mod shares;
 mod steps;
 mod tariff;
+mod tiers;
+mod when;
 
 pub use book::{PriceBook, UnknownPrice};
+pub use genai::GenaiImport;
+pub use line::{Line, Why};
 pub use litellm::LitellmImport;
+pub use package::Package;
+pub use percentage::Percentage;
+pub(crate) use pricing::Bounded;
 pub use rate::Rate;
 pub use tariff::{Rounding, Tariff};
+pub use tiers::Tiers;
+pub use when::{Weekday, When};
 
 use crate::amount::Unit;
 use crate::usage::UsageError;
@@ -63,6 +87,62 @@ pub enum PriceError {
         /// The price stated first.
         stated: Rate,
     },
+    /// Tiers do not go together.
+    #[error("the tiers cannot be used: {problem}")]
+    InvalidTiers {
+        /// The rule that they break.
+        problem: &'static str,
+    },
+    /// A package has nothing in it.
+    #[error("a package must have something in it")]
+    EmptyPackage,
+    /// A minimum is higher than the maximum.
+    #[error("the minimum of {minimum} is higher than the maximum of {maximum}")]
+    Contradiction {
+        /// The minimum.
+        minimum: Rate,
+        /// The maximum.
+        maximum: Rate,
+    },
+    /// A discount is more than everything.
+    #[error("a discount of {percent} percent is more than there is to take")]
+    InvalidDiscount {
+        /// What was given.
+        percent: String,
+    },
+    /// A discounted sum has more decimal places than are kept.
+    #[error("the discounted price cannot be kept exactly")]
+    InexactDiscount,
+    /// A price with a minimum or maximum for each event was asked for several events at once.
+    #[error("{events} events of {name} cannot be priced at once: each has a minimum or maximum of its own")]
+    SeveralEvents {
+        /// The quantity that is priced, quoted.
+        name: String,
+        /// How many events there were.
+        events: crate::usage::Quantity,
+    },
+    /// A quantity cannot be counted within another.
+    #[error("{part} cannot be a part of {whole}: {problem}")]
+    InvalidPart {
+        /// The part, quoted.
+        part: String,
+        /// What it would be in, quoted.
+        whole: String,
+        /// The rule that this breaks.
+        problem: &'static str,
+    },
+    /// A tariff has too many other prices.
+    #[error("a tariff has at most {} other prices", Tariff::MAX_ALTERNATIVES)]
+    TooManyAlternatives,
+    /// The text is no time of the day.
+    #[error("{text} is not a time of the day: expected one from 00:00 to 23:59, at most 18 hours from UTC")]
+    InvalidTime {
+        /// The text, quoted and shortened.
+        text: String,
+    },
+    /// The tariff has other prices for some moments or labels, and which apply was not said.
+    #[error("the price depends on the moment or on labels: ask the tariff for the prices in force")]
+    Unsettled,
     /// A tariff has too many rates.
     #[error("no room for a rate for {name}: a tariff has at most {} rates", Tariff::MAX_RATES)]
     TooManyQuantities {
@@ -139,4 +219,16 @@ pub enum PriceError {
         /// What is wrong with it.
         problem: Box<PriceError>,
     },
+}
+
+impl PriceError {
+    /// The same about none of a quantity: the question was how much of it would fit.
+    fn of_none(self, asked: &str) -> Self {
+        match self {
+            Self::UnpricedQuantity { name, .. } if name == crate::text::quoted(asked) => {
+                Self::UnpricedQuantity { name, quantity: crate::usage::Quantity::ZERO }
+            }
+            other => other,
+        }
+    }
 }

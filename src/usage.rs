@@ -82,6 +82,20 @@ impl Quantity {
         Self::from_u128(rest, places).unwrap_or(Self::ZERO)
     }
 
+    /// What is left after taking `other` away; `None` if that is more, or if the rest cannot be kept exactly.
+    pub(crate) fn checked_sub(self, other: Self) -> Option<Self> {
+        let places = self.places.max(other.places);
+        Self::from_u128(self.scaled(places).checked_sub(other.scaled(places))?, places)
+    }
+
+    /// How often `size` is in it in full, and whether there is a rest; `None` if `size` is none, or the answer is beyond
+    /// 64 bits.
+    pub(crate) fn divided_by(self, size: Self) -> Option<(u64, bool)> {
+        let places = self.places.max(size.places);
+        let (all, size) = (self.scaled(places), size.scaled(places));
+        Some((u64::try_from(all.checked_div(size)?).ok()?, all.checked_rem(size)? > 0))
+    }
+
     /// The digits at so many places: below 2^64 * 10^9, which `u128` holds.
     fn scaled(self, places: u8) -> u128 {
         let factor = 10_u128.saturating_pow(u32::from(places.saturating_sub(self.places)));
@@ -244,7 +258,7 @@ impl Usage {
     }
 
     /// All quantities, in the order they were first mentioned.
-    pub fn iter(&self) -> impl Iterator<Item = (&str, Quantity)> {
+    pub fn iter(&self) -> impl Iterator<Item = (&str, Quantity)> + Clone {
         self.0.iter().map(|(name, quantity)| (name.as_ref(), *quantity))
     }
 
@@ -357,6 +371,16 @@ mod tests {
             prop_assert_eq!(x.cmp(&y), exact(a, p).cmp(&exact(b, q)));
             if let Some(sum) = x.checked_add(y) {
                 prop_assert_eq!(sum.saturating_sub(y), x);
+                prop_assert_eq!(sum.checked_sub(y), Some(x));
+            }
+            prop_assert!(x >= y || x.checked_sub(y).is_none());
+            match x.divided_by(y) {
+                Some((times, rest)) => {
+                    let within = i128::from(times) * exact(b, q);
+                    prop_assert!(within <= exact(a, p) && within + exact(b, q) > exact(a, p));
+                    prop_assert_eq!(rest, within < exact(a, p));
+                }
+                None => prop_assert!(b == 0 || exact(a, p) / exact(b, q) > i128::from(u64::MAX)),
             }
         }
 

@@ -842,3 +842,29 @@ fn a_handle_dropped_after_a_capture_that_failed_tries_once_more() {
     drop(hold);
     assert_eq!(standing(&guard), (dollars("3.8"), dollars("0")));
 }
+
+#[test]
+fn the_price_in_force_when_work_begins_is_charged_when_it_ends() {
+    use billing_guard::{Labels, ManualClock, Tariff, When};
+    let clock = Arc::new(ManualClock::new());
+    clock.set("2025-06-01T21:59:00.000000Z".parse().unwrap());
+    let night = Tariff::new().per_unit("rows", "0.05").unwrap();
+    let batch = Tariff::new().per_unit("rows", "0.01").unwrap();
+    let tariff = Tariff::new().per_unit("rows", "0.10").unwrap();
+    let tariff = tariff.with_other(When::labelled("tier", "batch"), batch).unwrap();
+    let tariff = tariff.with_other(When::daily("22:00", "06:00").unwrap(), night).unwrap();
+    let guard = Guard::in_memory_at(usd(), clock.clone()).price("query", tariff).build().unwrap();
+    let account = AccountId::new("acct_night").unwrap();
+    wait(guard.top_up(&account, "payment".parse().unwrap(), usd().amount("10").unwrap())).unwrap();
+    let job = || Job::new("query").at_most("rows", 20_u64);
+    let begin = |job: Job| wait(guard.hold(&account, job)).unwrap();
+    let (mut day, mut cheap) =
+        (begin(job()), begin(job().with_labels(Labels::new([("tier", "batch")]).unwrap())));
+    clock.advance(Duration::from_secs(120));
+    let mut night = begin(job());
+    let end = |hold: &mut billing_guard::Hold| {
+        wait(hold.capture(&Usage::new().with("rows", 10_u64))).unwrap().charged().decimal().to_string()
+    };
+    assert_eq!((end(&mut day), end(&mut cheap), end(&mut night)), ("1".into(), "0.1".into(), "0.5".into()));
+    assert_eq!(wait(guard.quote(&account, &job())).unwrap().estimate(), usd().amount("1").unwrap());
+}

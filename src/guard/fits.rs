@@ -10,11 +10,10 @@ use crate::usage::Quantity;
 /// whole numbers. A quantity of which nothing would fit, or less than the job says would do, is left out, so that a
 /// request for what is named is not refused again for being too small. Nothing is named if the job fits as it is.
 pub(crate) fn fits(job: &Job, tariff: &Tariff, spendable: Amount) -> Vec<Fit> {
-    let ceiling = job.ceiling();
     job.bounded()
         .filter_map(|(name, least, most)| {
             // The job was priced by this tariff, so it can be again; could it not, nothing would be known to fit.
-            let covered = tariff.covers(spendable, name, &ceiling).unwrap_or(Quantity::ZERO);
+            let covered = tariff.covers_with(spendable, name, &job.extents()).unwrap_or(Quantity::ZERO);
             let fits = !covered.is_zero() && covered >= least && covered < most;
             fits.then(|| Fit::new(name.clone(), covered))
         })
@@ -64,6 +63,23 @@ mod tests {
         let job = |least: u64| Job::new("query").at_most("rows", 20_u64).down_to("rows", least);
         assert_eq!(named(&fits(&job(7), &tariff(), usd().minor(71))), [("rows", 7)]);
         assert_eq!(fits(&job(8), &tariff(), usd().minor(71)), []);
+    }
+
+    #[test]
+    fn where_more_costs_less_everything_up_to_it_fits() {
+        // Ten cents each to ten rows, five cents each of all of them beyond.
+        let tiers = crate::price::Tiers::new().up_to(10_u64, "0.10").unwrap().beyond("0.05").unwrap();
+        let tariff = Tariff::new().volume("rows", tiers).unwrap().per_unit("images", "0.01").unwrap();
+        let prices = crate::price::PriceBook::new(usd()).with("query", tariff.clone()).unwrap();
+        let estimate =
+            |job: &Job| job.estimate(&prices, &crate::clock::ManualClock::new()).unwrap().amount.minor();
+        let job = Job::new("query").at_most("rows", 15_u64);
+        assert_eq!((estimate(&job), estimate(&Job::new("query").exact("rows", 15_u64))), (100, 75));
+        assert_eq!(named(&fits(&job, &tariff, usd().minor(99))), [("rows", 9)]);
+        assert_eq!(named(&fits(&job, &tariff, usd().minor(100))), []);
+        // What is exact is not varied: 75 for the rows, and the rest for images.
+        let job = Job::new("query").exact("rows", 15_u64).at_most("images", 50_u64);
+        assert_eq!(named(&fits(&job, &tariff, usd().minor(80))), [("images", 5)]);
     }
 
     proptest! {

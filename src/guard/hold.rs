@@ -216,7 +216,7 @@ impl Hold {
         match (&self.backing, &self.tariff) {
             (Backing::Observed(_), _) | (_, None) => Quantity::MAX,
             (Backing::Held { state, .. }, Some(tariff)) => {
-                tariff.covers(state.total(), name, &self.job.ceiling()).unwrap_or(Quantity::ZERO)
+                tariff.covers_with(state.total(), name, &self.job.extents()).unwrap_or(Quantity::ZERO)
             }
         }
     }

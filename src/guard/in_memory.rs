@@ -16,7 +16,7 @@ impl Guard {
 
     /// The same on a clock of your own, such as a [`ManualClock`](crate::ManualClock) in tests.
     pub fn in_memory_at(unit: Unit, clock: Arc<dyn Clock>) -> GuardBuilder {
-        let ledger = MemoryLedger::with_clock(MemorySettings::new(), clock);
-        Self::builder(Arc::new(ledger), PriceBook::new(unit))
+        let ledger = MemoryLedger::with_clock(MemorySettings::new(), Arc::clone(&clock));
+        Self::builder(Arc::new(ledger), PriceBook::new(unit)).clock(clock)
     }
 }

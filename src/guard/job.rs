@@ -5,12 +5,13 @@ use std::time::Duration;
 
 use crate::amount::{Amount, Unit};
 use crate::cap::Caps;
+use crate::clock::Clock;
 use crate::content::{Content, Fields};
 use crate::guard::error::Error;
 use crate::guard::notices::NoticeContext;
 use crate::id::{IdempotencyKey, Label, Labels, plain};
 use crate::policy::OnDrop;
-use crate::price::{PriceBook, Tariff};
+use crate::price::{Bounded, PriceBook, Tariff};
 use crate::text::quoted;
 use crate::usage::{Quantity, QuantityName, Usage, UsageError, is_name};
 
@@ -64,6 +65,12 @@ impl Extent {
             Self::DownTo(least) | Self::Between(least, _) => least,
             Self::Contradiction => Quantity::ZERO,
         }
+    }
+
+    /// What it can come to if it is not more than `most`: work may end early, unless it is exact.
+    fn bounds(self, name: &str, most: Quantity) -> Bounded<'_> {
+        let least = if matches!(self, Self::Exact(_)) { most } else { Quantity::ZERO };
+        (name, least, most)
     }
 
     const fn most(self) -> Quantity {
@@ -223,7 +230,8 @@ impl Job {
         self
     }
 
-    /// Sets the labels, kept on the hold and its entries.
+    /// Sets the labels, kept on the hold and its entries. A tariff may have other prices for
+    /// [some of them](crate::When::labelled), a service tier say.
     #[must_use]
     pub fn with_labels(mut self, labels: Labels) -> Self {
         self.labels = labels;
@@ -286,6 +294,11 @@ impl Job {
             .fold(Usage::new(), |usage, (name, extent)| usage.with(name.clone(), extent.most()))
     }
 
+    /// What each quantity can come to.
+    pub(crate) fn extents(&self) -> impl Iterator<Item = Bounded<'_>> + Clone {
+        self.quantities.iter().map(|(name, extent)| extent.bounds(name, extent.most()))
+    }
+
     /// Each quantity that is bounded, the least of it that will do, and its bound.
     pub(crate) fn bounded(&self) -> impl Iterator<Item = (&QuantityName, Quantity, Quantity)> {
         self.quantities.iter().filter_map(|(name, extent)| match extent {
@@ -304,18 +317,24 @@ impl Job {
     }
 
     /// Prices the job: all of it at its most, and the least that will do.
-    pub(crate) fn estimate(&self, prices: &PriceBook) -> Result<Estimate, Error> {
+    pub(crate) fn estimate(&self, prices: &PriceBook, clock: &dyn Clock) -> Result<Estimate, Error> {
         self.check()?;
-        self.estimate_at(&self.price, prices)
+        self.estimate_at(&self.price, prices, clock)
     }
 
     /// The same at any price. The job has been checked.
-    pub(crate) fn estimate_at(&self, price: &str, prices: &PriceBook) -> Result<Estimate, Error> {
+    pub(crate) fn estimate_at(
+        &self,
+        price: &str,
+        prices: &PriceBook,
+        clock: &dyn Clock,
+    ) -> Result<Estimate, Error> {
         let tariff = prices.tariff(price).map_err(|error| Error::from_price(&error))?;
+        let tariff = tariff.in_force(clock, &self.labels);
         let price = |quantity: &dyn Fn(&str, Extent) -> Quantity| {
             let quantities =
-                self.quantities.iter().map(|(name, known)| (name.as_ref(), quantity(name, *known)));
-            tariff.ceiling_of(quantities, prices.unit()).map_err(|error| Error::from_price(&error))
+                self.quantities.iter().map(|(name, known)| known.bounds(name, quantity(name, *known)));
+            tariff.ceiling_of(&quantities, prices.unit()).map_err(|error| Error::from_price(&error))
         };
         let beginning =
             |name: &str| self.beginning.iter().find(|(known, _)| known == name).map(|(_, it)| *it);

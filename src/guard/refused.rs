@@ -31,7 +31,7 @@ impl Inner {
     /// was within.
     fn alternatives(&self, job: &Job, spendable: Amount) -> Vec<Alternative> {
         let priced = job.others.iter().filter_map(|(label, price)| {
-            let estimate = job.estimate_at(price, &self.prices).ok()?.amount;
+            let estimate = job.estimate_at(price, &self.prices, &*self.clock).ok()?.amount;
             (estimate.minor() <= spendable.minor()).then(|| Alternative::new(label.clone(), estimate))
         });
         let mut alternatives: Vec<_> = priced.collect();

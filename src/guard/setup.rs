@@ -7,6 +7,7 @@ use std::time::Duration;
 use super::error::Error;
 use super::{Guard, Inner};
 use crate::amount::{Amount, Unit};
+use crate::clock::{Clock, SystemClock};
 use crate::id::AccountId;
 use crate::ledger::Ledger;
 use crate::limits::Limits;
@@ -25,6 +26,7 @@ pub(super) type NoticeHook = Arc<dyn Fn(&AccountId, &Notice) + Send + Sync>;
 #[must_use]
 pub struct GuardBuilder {
     ledger: Arc<dyn Ledger>,
+    clock: Arc<dyn Clock>,
     prices: Result<PriceBook, PriceError>,
     policy: Policy,
     renderer: Renderer,
@@ -65,6 +67,7 @@ impl GuardBuilder {
     pub(super) fn new(ledger: Arc<dyn Ledger>, prices: PriceBook) -> Self {
         Self {
             ledger,
+            clock: Arc::new(SystemClock::new()),
             prices: Ok(prices),
             policy: Policy::new(),
             renderer: Renderer::default(),
@@ -82,6 +85,13 @@ impl GuardBuilder {
     /// Sets the limits and choices the guard works by.
     pub fn policy(mut self, policy: Policy) -> Self {
         self.policy = policy;
+        self
+    }
+
+    /// Sets the clock that decides which of a tariff's [prices are in force](crate::Tariff::with_other) when work begins; the
+    /// system's by default. It decides nothing else: the ledger has a clock of its own.
+    pub fn clock(mut self, clock: Arc<dyn Clock>) -> Self {
+        self.clock = clock;
         self
     }
 
@@ -115,6 +125,7 @@ impl GuardBuilder {
         Ok(Guard {
             inner: Arc::new(Inner {
                 ledger: self.ledger,
+                clock: self.clock,
                 prices: Arc::new(prices),
                 policy: self.policy,
                 renderer: Arc::new(self.renderer),

@@ -11,6 +11,7 @@ use crate::text::quoted;
 /// What a name costs that the [`PriceBook`] does not know.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
+#[allow(clippy::large_enum_variant, reason = "a book has one of it, and only while it is made")]
 pub enum UnknownPrice {
     /// It is not sold: asking for its tariff is an error.
     #[default]

@@ -191,6 +191,7 @@ struct Entry {
     ignored: Vec<String>,
 }
 
+#[allow(clippy::large_enum_variant, reason = "there is one at a time")]
 enum Price {
     None,
     Stated { tariff: Tariff, free: bool },
@@ -245,7 +246,7 @@ impl Entry {
 }
 
 /// The members of a JSON object in their order, duplicates included, values as they are written.
-struct Object<'a>(Vec<(String, &'a RawValue)>);
+pub(super) struct Object<'a>(pub(super) Vec<(String, &'a RawValue)>);
 
 impl<'de> Deserialize<'de> for Object<'de> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
@@ -271,7 +272,7 @@ impl<'de> Deserialize<'de> for Object<'de> {
     }
 }
 
-fn invalid_table(error: &serde_json::Error) -> PriceError {
+pub(super) fn invalid_table(error: &serde_json::Error) -> PriceError {
     let problem = match error.classify() {
         // Its own text would quote the value, at any length.
         Category::Data => {

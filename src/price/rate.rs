@@ -115,6 +115,17 @@ impl Rate {
         }
     }
 
+    /// This as percent; `None` if that cannot be kept exactly.
+    pub(super) fn hundredth(self) -> Option<Self> {
+        Self::from_parts(self.digits, self.places.checked_add(2)?)
+    }
+
+    /// What is left of one after taking this; `None` if this is more, or if the rest cannot be kept exactly.
+    pub(super) fn rest_of_one(self) -> Option<Self> {
+        let one = 10_u64.checked_pow(u32::from(self.places))?;
+        Self::from_parts(one.checked_sub(self.digits)?, self.places)
+    }
+
     fn from_parts(digits: u64, places: u8) -> Option<Self> {
         let (mut digits, mut places) = (digits, places);
         while places > 0 && digits.is_multiple_of(10) {

@@ -17,8 +17,9 @@ const MIDDLE: u128 = ONE.saturating_div(2);
 ///
 /// Keeping the whole steps apart from the fraction is what makes the sum exact for all inputs: brought to one common
 /// denominator, a large price and a very precise one would exceed 128 bits together.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Steps {
+    // Compared first.
     whole: u64,
     /// Less than [`ONE`].
     fraction: u128,
@@ -27,8 +28,13 @@ pub(super) struct Steps {
 impl Steps {
     pub(super) const ZERO: Self = Self { whole: 0, fraction: 0 };
 
-    /// The sum with so much at this rate; `None` if its whole steps are beyond `i64`, where no amount can hold it.
-    pub(super) fn plus(self, rate: Rate, quantity: Quantity, unit: Unit) -> Option<Self> {
+    /// So many whole steps.
+    pub(super) const fn of(whole: u64) -> Self {
+        Self { whole, fraction: 0 }
+    }
+
+    /// So much at this rate; `None` if its whole steps are beyond `i64`, where no amount can hold it.
+    pub(super) fn product(rate: Rate, quantity: Quantity, unit: Unit) -> Option<Self> {
         let digits = u128::from(rate.digits()).checked_mul(u128::from(quantity.digits()))?;
         let places = rate.places().checked_add(quantity.places())?;
         let (whole, fraction) = match places.checked_sub(unit.scale()) {
@@ -40,11 +46,47 @@ impl Steps {
             }
             None => (digits.checked_mul(ten_to(unit.scale().checked_sub(places)?))?, 0),
         };
-        let fraction = self.fraction.checked_add(fraction)?;
+        Self { whole: u64::try_from(whole).ok()?, fraction }.in_range()
+    }
+
+    /// The sum; `None` if its whole steps are beyond `i64`.
+    pub(super) fn plus(self, other: Self) -> Option<Self> {
+        let fraction = self.fraction.checked_add(other.fraction)?;
         // Both parts were below one.
         let (carry, fraction) = fraction.checked_sub(ONE).map_or((0, fraction), |rest| (1, rest));
-        let whole = self.whole.checked_add(u64::try_from(whole).ok()?)?.checked_add(carry)?;
-        i64::try_from(whole).is_ok().then_some(Self { whole, fraction })
+        let whole = self.whole.checked_add(other.whole)?.checked_add(carry)?;
+        Self { whole, fraction }.in_range()
+    }
+
+    /// What is left after taking `other` away; `None` if that is more.
+    pub(super) fn minus(self, other: Self) -> Option<Self> {
+        let (borrow, fraction) = match self.fraction.checked_sub(other.fraction) {
+            Some(fraction) => (0, fraction),
+            None => (1, self.fraction.checked_add(ONE)?.checked_sub(other.fraction)?),
+        };
+        let whole = self.whole.checked_sub(other.whole)?.checked_sub(borrow)?;
+        Some(Self { whole, fraction })
+    }
+
+    /// This share of it, which is at most one; `None` if it has more decimal places than are kept.
+    pub(super) fn share(self, share: Rate) -> Option<Self> {
+        let (digits, places) = (u128::from(share.digits()), ten_to(share.places()));
+        let whole = u128::from(self.whole).checked_mul(digits)?;
+        let rest =
+            whole.checked_rem(places)?.checked_mul(ten_to(FRACTION_PLACES.checked_sub(share.places())?))?;
+        let whole = Self { whole: u64::try_from(whole.checked_div(places)?).ok()?, fraction: rest };
+        // The fraction is cut where its share has a last place to end in.
+        let fine = self.fraction.checked_rem(places)?.checked_mul(digits)?;
+        if fine.checked_rem(places)? != 0 {
+            return None;
+        }
+        let coarse = self.fraction.checked_div(places)?.checked_mul(digits)?;
+        let fraction = coarse.checked_add(fine.checked_div(places)?)?;
+        whole.plus(Self { whole: 0, fraction })
+    }
+
+    fn in_range(self) -> Option<Self> {
+        i64::try_from(self.whole).is_ok().then_some(self)
     }
 
     pub(super) fn round(self, rounding: Rounding, unit: Unit) -> Result<Amount, PriceError> {

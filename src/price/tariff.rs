@@ -1,10 +1,12 @@
-//! A tariff: rates by quantity, and the one place where a price becomes an amount.
+//! A tariff: the price of each quantity, and what becomes of their sum.
 
-use super::steps::Steps;
-use super::{PriceError, Rate};
-use crate::amount::{Amount, Unit};
+use super::parts::Parts;
+use super::schedule::Schedule;
+use super::when::When;
+use super::{Package, Percentage, PriceError, Rate, Tiers};
 use crate::text::quoted;
-use crate::usage::{Quantity, QuantityName, Usage, is_name};
+use crate::usage::{QuantityName, Usage, is_name};
+use std::sync::Arc;
 
 /// How a charge that falls between two steps of its unit is rounded, once, after everything is summed.
 ///
@@ -24,7 +26,9 @@ pub enum Rounding {
     Up,
 }
 
-/// The prices of one kind of work: an optional fixed price per request, and a rate for each named quantity.
+/// The prices of one kind of work: an optional fixed price per request, and a price for each named quantity, per unit, in
+/// [`Tiers`], by the [`Package`] or as a [`Percentage`]. From their sum a [discount](Self::with_discount) is taken, then it is
+/// lowered to a [maximum](Self::with_maximum) or raised to a [minimum](Self::with_minimum), and then rounded.
 ///
 /// Prices are decimal text in whole currency units and are kept exactly. An explicit rate of `0` makes a quantity
 /// free. A quantity that was used but has no rate is an error, never free by accident; *none* of such a quantity is
@@ -47,15 +51,25 @@ pub enum Rounding {
 /// ```
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Tariff {
-    fixed: Option<Rate>,
-    rates: Vec<(QuantityName, Rate)>,
-    others: Others,
-    rounding: Rounding,
+    pub(super) fixed: Option<Rate>,
+    pub(super) rates: Vec<(QuantityName, Schedule)>,
+    pub(super) others: Others,
+    /// The share of one that is taken off.
+    pub(super) discount: Option<Rate>,
+    pub(super) minimum: Option<Rate>,
+    pub(super) maximum: Option<Rate>,
+    pub(super) rounding: Rounding,
+    /// What was used before, if tiers and the like go on from there.
+    pub(super) after: Option<Usage>,
+    /// Which quantities are counted within others.
+    pub(super) parts: Parts,
+    /// Other prices that take the place of these: the first that applies.
+    pub(super) alternatives: Vec<(When, Arc<Tariff>)>,
 }
 
 /// What a quantity without a rate of its own costs.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-enum Others {
+pub(super) enum Others {
     #[default]
     Refused,
     Free,
@@ -64,11 +78,13 @@ enum Others {
 impl Tariff {
     /// The most rates.
     pub const MAX_RATES: usize = Usage::MAX;
+    /// The most other prices.
+    pub const MAX_ALTERNATIVES: usize = 64;
 
     /// A tariff that prices nothing yet.
     #[must_use]
     pub const fn new() -> Self {
-        Self { fixed: None, rates: Vec::new(), others: Others::Refused, rounding: Rounding::Down }
+        Self::with_others(Others::Refused)
     }
 
     /// A tariff under which every quantity is free that is not given a rate, by decision and not by accident.
@@ -82,7 +98,22 @@ impl Tariff {
     /// ```
     #[must_use]
     pub const fn free() -> Self {
-        Self { fixed: None, rates: Vec::new(), others: Others::Free, rounding: Rounding::Down }
+        Self::with_others(Others::Free)
+    }
+
+    const fn with_others(others: Others) -> Self {
+        Self {
+            fixed: None,
+            rates: Vec::new(),
+            others,
+            discount: None,
+            minimum: None,
+            maximum: None,
+            rounding: Rounding::Down,
+            after: None,
+            parts: Parts::new(),
+            alternatives: Vec::new(),
+        }
     }
 
     /// The same with a price for each request, whatever it uses.
@@ -148,18 +179,259 @@ impl Tariff {
     ///
     /// # Errors
     /// [`PriceError::InvalidQuantityName`], [`PriceError::DuplicateQuantity`] or [`PriceError::TooManyQuantities`].
-    pub fn with_rate(mut self, name: impl Into<QuantityName>, rate: Rate) -> Result<Self, PriceError> {
-        let name = name.into();
+    pub fn with_rate(self, name: impl Into<QuantityName>, rate: Rate) -> Result<Self, PriceError> {
+        self.with_schedule(name.into(), Schedule::Each(rate))
+    }
+
+    /// The same with a quantity priced in tiers, each share of it in the tier it falls into: the first 100 at one price,
+    /// the next 900 at another. Each usage begins in the first tier.
+    ///
+    /// ```
+    /// # use billing_guard::{Tariff, Tiers, Unit, Usage};
+    /// let tiers = Tiers::new().up_to(100_u64, "0.10")?.up_to(1_000_u64, "0.08")?.beyond("0.05")?;
+    /// let tariff = Tariff::new().graduated("calls", tiers)?;
+    /// let usd = Unit::new("USD", 2)?;
+    /// // 100 at 0.10, 900 at 0.08, 200 at 0.05.
+    /// assert_eq!(tariff.charge(&Usage::new().with("calls", 1_200_u64), usd)?, usd.amount("92")?);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
+    /// # Errors
+    /// [`PriceError::InvalidTiers`] if the last tier has a bound, and as [`with_rate`](Self::with_rate).
+    pub fn graduated(self, name: impl Into<QuantityName>, tiers: Tiers) -> Result<Self, PriceError> {
+        tiers.check()?;
+        self.with_schedule(name.into(), Schedule::Graduated(tiers))
+    }
+
+    /// The same with a quantity priced in tiers, all of it in the one tier that it reaches. Using one more can cost less:
+    /// a [`ceiling`](Self::ceiling) takes that into account.
+    ///
+    /// ```
+    /// # use billing_guard::{Tariff, Tiers, Unit, Usage};
+    /// let tariff = Tariff::new().volume("calls", Tiers::new().up_to(100_u64, "0.10")?.beyond("0.05")?)?;
+    /// let (usd, calls) = (Unit::new("USD", 2)?, Usage::new().with("calls", 120_u64));
+    /// assert_eq!(tariff.charge(&calls, usd)?, usd.amount("6")?);
+    /// // The work may end at a hundred calls, and they cost more than 120 do.
+    /// assert_eq!(tariff.ceiling(&calls, usd)?, usd.amount("10")?);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
+    /// # Errors
+    /// As [`graduated`](Self::graduated).
+    pub fn volume(self, name: impl Into<QuantityName>, tiers: Tiers) -> Result<Self, PriceError> {
+        tiers.check()?;
+        self.with_schedule(name.into(), Schedule::Volume(tiers))
+    }
+
+    /// The same with a quantity priced by the package.
+    ///
+    /// ```
+    /// # use billing_guard::{Package, Tariff, Unit, Usage};
+    /// let tariff = Tariff::new().package("calls", Package::of(100_u64, "2")?)?;
+    /// let usd = Unit::new("USD", 2)?;
+    /// assert_eq!(tariff.charge(&Usage::new().with("calls", 101_u64), usd)?, usd.amount("4")?);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
+    /// # Errors
+    /// As [`with_rate`](Self::with_rate).
+    pub fn package(self, name: impl Into<QuantityName>, package: Package) -> Result<Self, PriceError> {
+        self.with_schedule(name.into(), Schedule::Package(package))
+    }
+
+    /// The same with a quantity that is an amount of money and priced by a share of it.
+    ///
+    /// ```
+    /// # use billing_guard::{Percentage, Tariff, Unit, Usage};
+    /// let share = Percentage::of("1.5")?.with_fee("0.10")?.counting("payments").with_free_events(2_u64);
+    /// let tariff = Tariff::new().percentage("paid", share)?;
+    /// let usd = Unit::new("USD", 2)?;
+    /// // 1.5 % of 400, and a fee for three of the five.
+    /// let usage = Usage::new().with("paid", 400_u64).with("payments", 5_u64);
+    /// assert_eq!(tariff.charge(&usage, usd)?, usd.amount("6.30")?);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
+    /// # Errors
+    /// As [`with_rate`](Self::with_rate), for the quantity and for the one that counts its events.
+    pub fn percentage(self, name: impl Into<QuantityName>, share: Percentage) -> Result<Self, PriceError> {
+        let events = share.events().cloned();
+        let tariff = self.with_schedule(name.into(), Schedule::Percentage(Box::new(share)))?;
+        match events {
+            Some(events) if tariff.schedule(&events).is_none() => {
+                tariff.with_schedule(events, Schedule::Counted)
+            }
+            _ => Ok(tariff),
+        }
+    }
+
+    /// As [`graduated`](Self::graduated), of a quantity that is an amount of money: the unit prices of the tiers are percent
+    /// of it.
+    ///
+    /// ```
+    /// # use billing_guard::{Tariff, Tiers, Unit, Usage};
+    /// let tiers = Tiers::new().up_to(1_000_u64, "2")?.with_flat("5")?.beyond("1")?;
+    /// let tariff = Tariff::new().graduated_percentage("paid", tiers)?;
+    /// let usd = Unit::new("USD", 2)?;
+    /// assert_eq!(tariff.charge(&Usage::new().with("paid", 1_200_u64), usd)?, usd.amount("27")?);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
+    /// # Errors
+    /// [`PriceError::InexactRate`], and as [`graduated`](Self::graduated).
+    pub fn graduated_percentage(
+        self,
+        name: impl Into<QuantityName>,
+        tiers: Tiers,
+    ) -> Result<Self, PriceError> {
+        self.graduated(name, tiers.in_percent()?)
+    }
+
+    fn with_schedule(mut self, name: QuantityName, schedule: Schedule) -> Result<Self, PriceError> {
         if !is_name(&name) {
             return Err(PriceError::InvalidQuantityName { name: quoted(&name) });
         }
-        if self.rate(&name).is_some() {
-            return Err(PriceError::DuplicateQuantity { name: quoted(&name) });
+        let full = self.rates.len() >= Self::MAX_RATES;
+        match self.rates.iter_mut().find(|(known, _)| *known == name) {
+            // What counts events may have a price as well.
+            Some((_, known)) if *known == Schedule::Counted => *known = schedule,
+            Some(_) => return Err(PriceError::DuplicateQuantity { name: quoted(&name) }),
+            None if full => return Err(PriceError::TooManyQuantities { name: quoted(&name) }),
+            None => self.rates.push((name, schedule)),
         }
-        if self.rates.len() >= Self::MAX_RATES {
-            return Err(PriceError::TooManyQuantities { name: quoted(&name) });
+        self.parts.relate(&self.rates);
+        Ok(self)
+    }
+
+    /// The same with so many percent taken off every charge, before its minimum and maximum. A discount stated later
+    /// replaces this one.
+    ///
+    /// ```
+    /// # use billing_guard::{Tariff, Unit, Usage};
+    /// let tariff = Tariff::new().per_unit("rows", "0.10")?.with_discount("12.5")?;
+    /// let usd = Unit::new("USD", 3)?;
+    /// assert_eq!(tariff.charge(&Usage::new().with("rows", 3_u64), usd)?, usd.amount("0.262")?);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
+    /// # Errors
+    /// [`PriceError::InvalidRate`], [`PriceError::InexactRate`], or [`PriceError::InvalidDiscount`] beyond 100.
+    pub fn with_discount(mut self, percent: &str) -> Result<Self, PriceError> {
+        let share = Rate::read_per(percent, 2)?;
+        if share.rest_of_one().is_none() {
+            return Err(PriceError::InvalidDiscount { percent: quoted(percent) });
         }
-        self.rates.push((name, rate));
+        self.discount = Some(share);
+        Ok(self)
+    }
+
+    /// The same with a minimum for each charge, owed even if nothing is used.
+    ///
+    /// ```
+    /// # use billing_guard::{Tariff, Unit, Usage};
+    /// let tariff = Tariff::new().per_unit("rows", "0.10")?.with_minimum("0.50")?.with_maximum("20")?;
+    /// let usd = Unit::new("USD", 2)?;
+    /// let charge = |rows: u64| tariff.charge(&Usage::new().with("rows", rows), usd);
+    /// assert_eq!((charge(3)?, charge(30)?), (usd.amount("0.50")?, usd.amount("3")?));
+    /// assert_eq!(charge(300)?, usd.amount("20")?);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
+    /// # Errors
+    /// [`PriceError::InvalidRate`], [`PriceError::InexactRate`] or, if the maximum is lower, [`PriceError::Contradiction`].
+    pub fn with_minimum(mut self, price: &str) -> Result<Self, PriceError> {
+        self.minimum = Some(price.parse()?);
+        self.check_limits()
+    }
+
+    /// The same with a maximum for each charge.
+    ///
+    /// # Errors
+    /// [`PriceError::InvalidRate`], [`PriceError::InexactRate`] or, if the minimum is higher, [`PriceError::Contradiction`].
+    pub fn with_maximum(mut self, price: &str) -> Result<Self, PriceError> {
+        self.maximum = Some(price.parse()?);
+        self.check_limits()
+    }
+
+    fn check_limits(self) -> Result<Self, PriceError> {
+        match (self.minimum, self.maximum) {
+            (Some(minimum), Some(maximum)) if minimum > maximum => {
+                Err(PriceError::Contradiction { minimum, maximum })
+            }
+            _ => Ok(self),
+        }
+    }
+
+    /// The same for work that comes after other work: tiers, packages and what is free go on from what was used before,
+    /// this month say, so that a charge is the price of all less the price of what was used before. The fixed price, a
+    /// minimum and a maximum are those of each charge. Where all costs less than what was used before did, by
+    /// [`volume`](Self::volume), the quantity costs nothing. It goes for the [other prices](Self::with_other) stated so
+    /// far as well.
+    ///
+    /// ```
+    /// # use billing_guard::{Tariff, Tiers, Unit, Usage};
+    /// let tiers = Tiers::new().up_to(100_u64, "0.10")?.beyond("0.05")?;
+    /// let tariff = Tariff::new().graduated("calls", tiers)?;
+    /// let usd = Unit::new("USD", 2)?;
+    /// let later = tariff.clone().after(Usage::new().with("calls", 90_u64));
+    /// // Ten are left at ten cents, and ten more cost five.
+    /// assert_eq!(later.charge(&Usage::new().with("calls", 20_u64), usd)?, usd.amount("1.50")?);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[must_use]
+    pub fn after(mut self, used: Usage) -> Self {
+        for (_, other) in &mut self.alternatives {
+            *other = Arc::new(Self::clone(other).after(used.clone()));
+        }
+        self.after = Some(used);
+        self
+    }
+
+    /// The same with one quantity counted within another: tokens read from a cache are some of the input tokens, so that
+    /// a usage counts them twice. Its own price, if it has one, takes the place of the other's on its share; without one it
+    /// costs what the rest does, and with a price of `0` it is free. A part may have parts, and may be in more than one
+    /// whole. If parts come to more than what they are in, they are priced in full and the rest of it is none.
+    ///
+    /// ```
+    /// # use billing_guard::{Tariff, Unit, Usage};
+    /// let tariff = Tariff::new()
+    ///     .per_million("input", "3")?
+    ///     .per_million("cached", "0.30")?
+    ///     .part_of("cached", "input")?
+    ///     .part_of("images", "input")?;
+    /// let usage = Usage::new().with("input", 1_000_000_u64).with("cached", 400_000_u64).with("images", 5_000_u64);
+    /// let usd = Unit::new("USD", 6)?;
+    /// assert_eq!(tariff.charge(&usage, usd)?, usd.amount("1.92")?);
+    /// // Whether any of it will be in the cache is not known before.
+    /// assert_eq!(tariff.ceiling(&usage, usd)?, usd.amount("3")?);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
+    /// # Errors
+    /// [`PriceError::InvalidQuantityName`], or [`PriceError::InvalidPart`] if the whole is itself within the part, or it
+    /// is one relation too many.
+    pub fn part_of(
+        self,
+        part: impl Into<QuantityName>,
+        whole: impl Into<QuantityName>,
+    ) -> Result<Self, PriceError> {
+        self.with_parts([(part.into(), whole.into())])
+    }
+
+    /// Many at once, which is faster.
+    pub(super) fn with_parts(
+        mut self,
+        parts: impl IntoIterator<Item = (QuantityName, QuantityName)>,
+    ) -> Result<Self, PriceError> {
+        for (part, whole) in parts {
+            for name in [&part, &whole] {
+                if !is_name(name) {
+                    return Err(PriceError::InvalidQuantityName { name: quoted(name) });
+                }
+            }
+            self.parts.add(part, whole)?;
+        }
+        self.parts.relate(&self.rates);
         Ok(self)
     }
 
@@ -170,15 +442,21 @@ impl Tariff {
         self
     }
 
-    /// The price of one unit of a quantity, if the tariff states one.
+    /// The price of one unit of a quantity; `None` if the tariff has none, or prices it in another way.
     #[must_use]
     pub fn rate(&self, name: &str) -> Option<Rate> {
-        self.rates.iter().find(|(known, _)| known == name).map(|(_, rate)| *rate)
+        match self.schedule(name) {
+            Some(Schedule::Each(rate)) => Some(*rate),
+            _ => None,
+        }
     }
 
-    /// All stated rates, in the order they were stated.
+    /// All prices of one unit, in the order they were stated. Quantities priced in another way are left out.
     pub fn rates(&self) -> impl Iterator<Item = (&str, Rate)> {
-        self.rates.iter().map(|(name, rate)| (name.as_ref(), *rate))
+        self.rates.iter().filter_map(|(name, schedule)| match schedule {
+            Schedule::Each(rate) => Some((name.as_ref(), *rate)),
+            _ => None,
+        })
     }
 
     /// The price of each request, if the tariff states one.
@@ -187,265 +465,10 @@ impl Tariff {
         self.fixed
     }
 
-    /// What this usage costs: the exact sum, rounded once by the tariff's [`Rounding`].
-    ///
-    /// # Errors
-    /// [`PriceError::UnpricedQuantity`] naming a quantity that was used and has no rate, [`PriceError::Overflow`] if
-    /// the sum does not fit into an amount, [`PriceError::Usage`] if the usage is outside its limits.
-    pub fn charge(&self, usage: &Usage, unit: Unit) -> Result<Amount, PriceError> {
-        usage.check()?;
-        self.exact(usage.iter(), unit)?.round(self.rounding, unit)
-    }
-
-    /// What this usage costs at most: the same sum, rounded up. Hold this much.
-    ///
-    /// ```
-    /// # use billing_guard::{Tariff, Unit, Usage};
-    /// let tariff = Tariff::new().per_million("input_tokens", "2.50")?;
-    /// let (one, usd) = (Usage::new().with("input_tokens", 1_u64), Unit::new("USD", 6)?);
-    /// assert_eq!(tariff.charge(&one, usd)?.minor(), 2);
-    /// assert_eq!(tariff.ceiling(&one, usd)?.minor(), 3);
-    /// # Ok::<(), Box<dyn std::error::Error>>(())
-    /// ```
-    ///
-    /// # Errors
-    /// As [`charge`](Self::charge).
-    pub fn ceiling(&self, usage: &Usage, unit: Unit) -> Result<Amount, PriceError> {
-        usage.check()?;
-        self.ceiling_of(usage.iter(), unit)
-    }
-
-    /// The same of quantities that are known to be within their limits.
-    pub(crate) fn ceiling_of<'a>(
-        &self,
-        quantities: impl Iterator<Item = (&'a str, Quantity)>,
-        unit: Unit,
-    ) -> Result<Amount, PriceError> {
-        self.exact(quantities, unit)?.round(Rounding::Up, unit)
-    }
-
-    /// The largest whole quantity of `name` that `amount` covers together with `others`: up to it,
-    /// [`ceiling`](Self::ceiling) is within the amount, and so is [`charge`](Self::charge) in every rounding.
-    ///
-    /// What `others` says about `name` itself is ignored. The answer is zero if not even one fits, or if `others`
-    /// and the fixed price alone are too much, and [`Quantity::MAX`] if `name` is free and the rest fits.
-    ///
-    /// ```
-    /// # use billing_guard::{Quantity, Tariff, Unit, Usage};
-    /// let tariff =
-    ///     Tariff::new().per_million("input_tokens", "2.50")?.per_million("output_tokens", "10")?;
-    /// let input = Usage::new().with("input_tokens", 1_000_u64);
-    /// let covered = tariff.covers(Unit::new("USD", 6)?.amount("0.01")?, "output_tokens", &input)?;
-    /// assert_eq!(covered, Quantity::from(750_u64));
-    /// # Ok::<(), Box<dyn std::error::Error>>(())
-    /// ```
-    ///
-    /// # Errors
-    /// [`PriceError::UnpricedQuantity`] naming `name` or one of `others`, [`PriceError::Usage`] if `others` is
-    /// outside its limits.
-    pub fn covers(&self, amount: Amount, name: &str, others: &Usage) -> Result<Quantity, PriceError> {
-        let rate = self.rate_or_policy(name, Quantity::ZERO)?;
-        others.check()?;
-        let spent = match self.exact(others.iter().filter(|(other, _)| *other != name), amount.unit()) {
-            Ok(spent) => spent,
-            // More than any amount, so more than this one.
-            Err(PriceError::Overflow { .. }) => return Ok(Quantity::ZERO),
-            Err(error) => return Err(error),
-        };
-        let Some(left) = u64::try_from(amount.minor()).ok().and_then(|steps| spent.left_of(steps)) else {
-            return Ok(Quantity::ZERO);
-        };
-        if rate.is_zero() {
-            return Ok(Quantity::MAX);
-        }
-        // For a rate that is not zero there is always an answer; were there none, nothing would be covered.
-        Ok(left.whole_times(rate, amount.unit()).map_or(Quantity::ZERO, Quantity::from))
-    }
-
-    /// The exact sum of the fixed price and the quantities.
-    fn exact<'a>(
-        &self,
-        quantities: impl Iterator<Item = (&'a str, Quantity)>,
-        unit: Unit,
-    ) -> Result<Steps, PriceError> {
-        let mut sum = Steps::ZERO;
-        if let Some(price) = self.fixed {
-            sum = sum
-                .plus(price, Quantity::from(1_u64), unit)
-                .ok_or_else(|| PriceError::Overflow { what: format!("the fixed price of {price}"), unit })?;
-        }
-        for (name, quantity) in quantities {
-            // Before the look-up: none of something costs nothing, priced or not.
-            if quantity.is_zero() {
-                continue;
-            }
-            let rate = self.rate_or_policy(name, quantity)?;
-            sum = sum.plus(rate, quantity, unit).ok_or_else(|| PriceError::Overflow {
-                what: format!("{quantity} of {}", quoted(name)),
-                unit,
-            })?;
-        }
-        Ok(sum)
-    }
-
-    fn rate_or_policy(&self, name: &str, quantity: Quantity) -> Result<Rate, PriceError> {
-        match (self.rate(name), self.others) {
-            (Some(rate), _) => Ok(rate),
-            (None, Others::Free) => Ok(Rate::ZERO),
-            (None, Others::Refused) => Err(PriceError::UnpricedQuantity { name: quoted(name), quantity }),
-        }
+    pub(super) fn schedule(&self, name: &str) -> Option<&Schedule> {
+        self.rates.iter().find(|(known, _)| known == name).map(|(_, schedule)| schedule)
     }
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn usd(scale: u8) -> Unit {
-        Unit::new("USD", scale).unwrap()
-    }
-
-    const MODES: [Rounding; 4] = [Rounding::Down, Rounding::HalfUp, Rounding::HalfEven, Rounding::Up];
-
-    #[test]
-    fn the_modes_round_as_they_are_named() {
-        // In tenths of a step: down, half up, half even, up.
-        for (tenths, wanted) in [
-            (0_u64, [0, 0, 0, 0]),
-            (1, [0, 0, 0, 1]),
-            (5, [0, 1, 0, 1]),
-            (6, [0, 1, 1, 1]),
-            (14, [1, 1, 1, 2]),
-            (15, [1, 2, 2, 2]),
-            (20, [2, 2, 2, 2]),
-            (25, [2, 3, 2, 3]),
-        ] {
-            for (mode, steps) in MODES.into_iter().zip(wanted) {
-                let tariff = Tariff::new().per_unit("rows", "0.001").unwrap().rounding(mode);
-                let charge = tariff.charge(&Usage::new().with("rows", tenths), usd(2)).unwrap();
-                assert_eq!(charge.minor(), steps, "{tenths} tenths, {mode:?}");
-            }
-        }
-        assert_eq!(Tariff::new().rounding, Rounding::Down);
-    }
-
-    #[test]
-    fn everything_is_summed_before_it_is_rounded_once() {
-        let tariff = Tariff::new().fixed("0.004").unwrap().per_unit("a", "0.003").unwrap();
-        let tariff = tariff.per_thousand("b", "3").unwrap();
-        let usage = Usage::new().with("a", 1_u64).with("b", 1_u64);
-        // Each alone is less than half a step.
-        assert_eq!(tariff.charge(&usage, usd(2)).unwrap(), usd(2).amount("0.01").unwrap());
-        assert_eq!(tariff.ceiling(&usage, usd(2)).unwrap(), usd(2).amount("0.01").unwrap());
-        assert_eq!(tariff.charge(&Usage::new(), usd(3)).unwrap(), usd(3).amount("0.004").unwrap());
-        let part = Usage::new().with("b", "0.000000001".parse::<Quantity>().unwrap());
-        assert_eq!(tariff.charge(&part, usd(12)).unwrap(), usd(12).amount("0.004000000003").unwrap());
-    }
-
-    #[test]
-    fn the_smallest_price_of_the_smallest_quantity_is_not_lost() {
-        let tariff = Tariff::new().fixed("1").unwrap().per_unit("rows", "1e-28").unwrap();
-        let usage = Usage::new().with("rows", "0.000000001".parse::<Quantity>().unwrap());
-        assert_eq!(tariff.charge(&usage, usd(0)).unwrap().minor(), 1);
-        assert_eq!(tariff.ceiling(&usage, usd(0)).unwrap().minor(), 2);
-        assert_eq!(tariff.covers(usd(0).minor(1), "rows", &Usage::new()).unwrap(), Quantity::ZERO);
-    }
-
-    #[test]
-    fn a_quantity_without_a_rate_is_never_free_by_accident() {
-        let tariff = Tariff::new().per_unit("rows", "1").unwrap().per_unit("pages", "0").unwrap();
-        let usage = Usage::new().with("rows", 1_u64).with("pages", 9_u64).with("images", 0_u64);
-        assert_eq!(tariff.charge(&usage, usd(0)).unwrap().minor(), 1);
-        let with_images = usage.clone().with("images", 7_u64);
-        for result in [tariff.charge(&with_images, usd(0)), tariff.ceiling(&with_images, usd(0))] {
-            let error = result.unwrap_err();
-            assert!(error.to_string().starts_with("7 of \"images\" cannot be priced"), "{error}");
-        }
-        let plenty = usd(0).minor(i64::MAX);
-        for (name, others) in [("images", &usage), ("rows", &with_images)] {
-            let error = tariff.covers(plenty, name, others).unwrap_err();
-            assert!(matches!(error, PriceError::UnpricedQuantity { name, .. } if name == "\"images\""));
-        }
-        // The named quantity's own entry is left out.
-        assert_eq!(tariff.covers(usd(0).minor(3), "rows", &usage).unwrap(), Quantity::from(3_u64));
-        // Stated rates of a free tariff still count.
-        let free = Tariff::free().per_unit("rows", "1").unwrap();
-        assert_eq!(free.charge(&with_images, usd(0)).unwrap().minor(), 1);
-    }
-
-    #[test]
-    fn limits_hold_on_both_sides() {
-        let of = |count: usize| {
-            (0..count).try_fold(Tariff::new(), |tariff, i| tariff.per_unit(format!("q{i}"), "0.1"))
-        };
-        let all = (0..16).fold(Usage::new(), |usage, i| usage.with(format!("q{i}"), 1_u64));
-        assert_eq!(of(16).unwrap().charge(&all, usd(1)).unwrap().minor(), 16);
-        assert_eq!(of(17).unwrap_err(), PriceError::TooManyQuantities { name: quoted("q16") });
-        let error = of(16).unwrap().charge(&all.with("q16", 0_u64), usd(1)).unwrap_err();
-        assert_eq!(error, PriceError::Usage(crate::usage::UsageError::TooMany { count: 17 }));
-
-        let longest = "n".repeat(64);
-        assert!(Tariff::new().per_unit(longest.clone(), "1").is_ok());
-        for name in ["", "two words", "ä", "a\n", &(longest + "n")] {
-            let error = Tariff::new().per_unit(name.to_owned(), "1").unwrap_err();
-            assert_eq!(error, PriceError::InvalidQuantityName { name: quoted(name) });
-        }
-        let error = of(1).unwrap().per_million("q0", "0.1").unwrap_err();
-        assert_eq!(error, PriceError::DuplicateQuantity { name: quoted("q0") });
-        let error = Tariff::new().fixed("0").unwrap().fixed("1").unwrap_err();
-        assert_eq!(error, PriceError::DuplicateFixed { stated: Rate::ZERO });
-        for refused in [Tariff::new().fixed("-1"), Tariff::new().per_thousand("rows", "-1")] {
-            assert_eq!(refused.unwrap_err(), PriceError::InvalidRate { text: quoted("-1") });
-        }
-    }
-
-    #[test]
-    fn what_does_not_fit_into_an_amount_is_named() {
-        let most = i64::MAX.to_string();
-        let tariff = Tariff::new().fixed("0.5").unwrap().per_unit("rows", "1").unwrap();
-        let rows = |count: u64| Usage::new().with("rows", count);
-        let largest = u64::try_from(i64::MAX).unwrap();
-        assert_eq!(tariff.charge(&rows(largest), usd(0)).unwrap().minor(), i64::MAX);
-        let error = tariff.charge(&rows(largest + 1), usd(0)).unwrap_err().to_string();
-        assert!(error.contains("9223372036854775808 of \"rows\"") && error.contains("USD/0"), "{error}");
-        let error = tariff.ceiling(&rows(largest), usd(0)).unwrap_err().to_string();
-        assert!(error.contains("rounding up"), "{error}");
-        let error = Tariff::new().fixed(&most).unwrap().charge(&Usage::new(), usd(1)).unwrap_err();
-        assert!(error.to_string().contains(&format!("the fixed price of {most}")), "{error}");
-        // Everything at its largest, the product of which just fits into 128 bits before it is scaled.
-        let dear = Tariff::new().per_unit("rows", &u64::MAX.to_string()).unwrap();
-        for scale in [0, 12] {
-            assert!(dear.charge(&rows(u64::MAX), usd(scale)).is_err());
-            let covered = dear.covers(usd(scale).minor(i64::MAX), "rows", &Usage::new()).unwrap();
-            assert_eq!(covered, Quantity::ZERO);
-        }
-    }
-
-    #[test]
-    fn the_ends_of_what_an_amount_covers() {
-        let tariff = Tariff::new().fixed("1").unwrap().per_unit("rows", "0").unwrap();
-        let tariff = tariff.per_unit("images", "0.3").unwrap();
-        let covers = |steps: i64, name: &str, images: u64| {
-            tariff.covers(usd(0).minor(steps), name, &Usage::new().with("images", images)).unwrap()
-        };
-        assert_eq!(covers(i64::MIN, "rows", 0), Quantity::ZERO);
-        assert_eq!(covers(0, "rows", 0), Quantity::ZERO);
-        assert_eq!(covers(1, "rows", 0), Quantity::MAX);
-        assert_eq!(covers(1, "rows", 1), Quantity::ZERO);
-        assert_eq!(covers(2, "rows", 3), Quantity::MAX);
-        assert_eq!(covers(2, "rows", u64::MAX), Quantity::ZERO);
-        assert_eq!(covers(1, "images", 99), Quantity::ZERO);
-        assert_eq!(covers(4, "images", 99), Quantity::from(10_u64));
-        let tiny = Tariff::new().per_unit("rows", "1e-28").unwrap();
-        let most = usd(12).minor(i64::MAX);
-        assert_eq!(tiny.covers(most, "rows", &Usage::new()).unwrap(), Quantity::MAX);
-        let step = usd(12).minor(1);
-        assert_eq!(tiny.covers(step, "rows", &Usage::new()).unwrap().digits(), 10_u64.pow(16));
-        // The longest division: the largest remainder of the longest rate.
-        let long = Tariff::new().per_unit("rows", "18446744073709551615e-28").unwrap();
-        for (steps, wanted) in [(1, 542_101_086), (7, 3_794_707_603), (i64::MAX, u64::MAX)] {
-            let covered = long.covers(usd(0).minor(steps), "rows", &Usage::new()).unwrap();
-            assert_eq!(covered.digits(), wanted, "{steps}");
-        }
-    }
-}
+mod tests;

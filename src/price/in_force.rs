@@ -1,0 +1,105 @@
+//! Other prices that take the place of a tariff's own, and which of them are in force.
+
+use std::sync::Arc;
+
+use super::when::{Holds, When};
+use super::{PriceError, Tariff};
+use crate::clock::{Clock, Timestamp};
+use crate::id::Labels;
+
+impl Tariff {
+    /// The same with another tariff whose prices take the place of all of these when something holds: a threshold that
+    /// reprices the whole request, a time of the day, a date, a label. Of several the first that holds is taken, in the
+    /// order stated; inside it the same goes on. How charges are rounded is decided by this tariff.
+    ///
+    /// ```
+    /// # use billing_guard::{Labels, Tariff, Timestamp, Unit, Usage, When};
+    /// # use std::sync::Arc;
+    /// let tariff = Tariff::new()
+    ///     .per_unit("calls", "0.10")?
+    ///     .with_other(When::labelled("tier", "batch"), Tariff::new().per_unit("calls", "0.05")?)?
+    ///     .with_other(When::daily("22:00", "06:00")?, Tariff::new().per_unit("calls", "0.08")?)?;
+    /// let (tariff, usd) = (Arc::new(tariff), Unit::new("USD", 2)?);
+    /// let night: Timestamp = "2025-06-01T23:30:00.000000Z".parse()?;
+    /// let ten = Usage::new().with("calls", 10_u64);
+    /// assert_eq!(tariff.at(night, &Labels::default()).charge(&ten, usd)?, usd.amount("0.80")?);
+    /// assert_eq!(tariff.at(night, &Labels::new([("tier", "batch")])?).charge(&ten, usd)?, usd.amount("0.50")?);
+    /// // At a moment that is not known it is the dearest that it can be.
+    /// assert!(tariff.charge(&ten, usd).is_err());
+    /// assert_eq!(tariff.ceiling(&ten, usd)?, usd.amount("1")?);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
+    /// # Errors
+    /// [`PriceError::TooManyAlternatives`].
+    pub fn with_other(mut self, when: When, other: Self) -> Result<Self, PriceError> {
+        if self.alternatives.len() >= Self::MAX_ALTERNATIVES {
+            return Err(PriceError::TooManyAlternatives);
+        }
+        self.alternatives.push((when, Arc::new(other)));
+        Ok(self)
+    }
+
+    /// The prices in force at this moment, for work with these labels. What is left to depend on is how much is used.
+    ///
+    /// Cheap if nothing depends on the moment or on labels.
+    #[must_use]
+    pub fn at(self: &Arc<Self>, moment: Timestamp, labels: &Labels) -> Arc<Self> {
+        self.between(moment, moment, labels)
+    }
+
+    /// The prices in force for work that begins and ends between these moments. If they change in between it has no
+    /// [charge](Self::charge) yet, but a [ceiling](Self::ceiling): at the dearer prices.
+    ///
+    /// ```
+    /// # use billing_guard::{Labels, Tariff, Timestamp, Unit, Usage, When};
+    /// # use std::sync::Arc;
+    /// let cheap = Tariff::new().per_unit("calls", "0.08")?;
+    /// let tariff = Arc::new(Tariff::new().per_unit("calls", "0.10")?.with_other(When::daily("22:00", "06:00")?, cheap)?);
+    /// let moment = |time: &str| format!("2025-06-01T{time}:00.000000Z").parse::<Timestamp>();
+    /// let (usd, ten) = (Unit::new("USD", 2)?, Usage::new().with("calls", 10_u64));
+    /// let ceiling = |from, until| tariff.between(from, until, &Labels::default()).ceiling(&ten, usd);
+    /// assert_eq!(ceiling(moment("22:00")?, moment("23:00")?)?, usd.amount("0.80")?);
+    /// assert_eq!(ceiling(moment("05:00")?, moment("07:00")?)?, usd.amount("1")?);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[must_use]
+    pub fn between(self: &Arc<Self>, from: Timestamp, until: Timestamp, labels: &Labels) -> Arc<Self> {
+        if self.is_settled() {
+            return Arc::clone(self);
+        }
+        let (mut kept, mut decided) = (Vec::new(), None);
+        for (when, other) in &self.alternatives {
+            match when.holds(from, until, labels) {
+                Holds::No => {}
+                Holds::Perhaps => kept.push((when.clone(), other.between(from, until, labels))),
+                Holds::Yes => {
+                    decided = Some(other.between(from, until, labels));
+                    break;
+                }
+            }
+        }
+        let mut settled = match decided {
+            None => Self { alternatives: Vec::new(), ..Self::clone(self) },
+            Some(other) => Self { rounding: self.rounding, ..Self::clone(&other) },
+        };
+        // Those stated before what holds come first.
+        kept.append(&mut settled.alternatives);
+        settled.alternatives = kept;
+        Arc::new(settled)
+    }
+
+    /// The prices in force now, looking at the clock only if something depends on it.
+    pub(crate) fn in_force(self: &Arc<Self>, clock: &dyn Clock, labels: &Labels) -> Arc<Self> {
+        if self.is_settled() { Arc::clone(self) } else { self.at(clock.now(), labels) }
+    }
+
+    /// Whether nothing depends on the moment or on labels.
+    fn is_settled(&self) -> bool {
+        self.alternatives.iter().all(|(when, other)| when.is_about_usage() && other.is_settled())
+    }
+
+    pub(super) fn check_settled(&self) -> Result<(), PriceError> {
+        if self.is_settled() { Ok(()) } else { Err(PriceError::Unsettled) }
+    }
+}

@@ -1,0 +1,303 @@
+//! Prices that public systems state for given usages, against the same tariffs here.
+//!
+//! The cases are read from the folder named by the environment variable `BILLING_GUARD_DATA`, files `pricing_cases.json` and
+//! `genai_prices_v2_data.json`.
+//! Without it the test says that it was skipped.
+#![allow(clippy::unwrap_used, clippy::missing_errors_doc)]
+
+use std::collections::BTreeMap;
+use std::error::Error;
+use std::path::Path;
+use std::sync::Arc;
+
+use billing_guard::{
+    GenaiImport, Labels, Package, Percentage, PriceBook, PriceError, Quantity, Tariff, Tiers, Timestamp,
+    Unit, Usage, When,
+};
+use serde_json::Value;
+
+/// The kinds of cases that are priced, and how many of each there are. All others are counted and named.
+const SUPPORTED: [(&str, u32); 15] = [
+    ("catalog_lookup", 72),
+    ("effective_date", 1),
+    ("graduated", 23),
+    ("graduated_incremental", 1),
+    ("graduated_percentage", 3),
+    ("package", 12),
+    ("package_incremental", 1),
+    ("per_request", 2),
+    ("per_unit", 3),
+    ("percentage", 1),
+    ("percentage_per_event", 2),
+    ("time_of_day", 5),
+    ("tokens", 19),
+    ("tokens_threshold", 7),
+    ("volume", 18),
+];
+
+/// Everything is compared in steps of 10^-12 dollars, finer than any expected amount.
+fn unit() -> Unit {
+    Unit::new("USD", 12).unwrap()
+}
+
+#[test]
+fn every_case_of_a_supported_kind_comes_out_exactly() -> Result<(), Box<dyn Error>> {
+    let Some(folder) = std::env::var_os("BILLING_GUARD_DATA") else {
+        println!("skipped: set BILLING_GUARD_DATA to a folder with pricing_cases.json");
+        return Ok(());
+    };
+    let json = std::fs::read_to_string(Path::new(&folder).join("pricing_cases.json"))?;
+    let file: Value = serde_json::from_str(&json)?;
+    let catalogue = std::fs::read_to_string(Path::new(&folder).join("genai_prices_v2_data.json"))?;
+    let catalogue = PriceBook::from_genai_prices(&catalogue, unit())?;
+    let (mut priced, mut unsupported, mut wrong) = (BTreeMap::new(), BTreeMap::new(), Vec::new());
+    for case in file["cases"].as_array().unwrap() {
+        let (id, kind) = (case["id"].as_str().unwrap(), case["model_kind"].as_str().unwrap());
+        if !SUPPORTED.iter().any(|(known, _)| *known == kind) {
+            *unsupported.entry(kind).or_insert(0) += 1;
+            continue;
+        }
+        *priced.entry(kind).or_insert(0) += 1;
+        let expected = unit().amount(case["expected"].as_str().unwrap())?;
+        let amount = match kind {
+            "catalog_lookup" => looked_up(&catalogue, &case["parameters"], &case["quantity"]),
+            _ => price(kind, &case["parameters"], &case["quantity"]),
+        };
+        match amount {
+            Ok(amount) if unit().minor(amount) == expected => {}
+            other => wrong.push(format!("{id}: {other:?} instead of {}", expected.minor())),
+        }
+    }
+    println!("priced {priced:?}");
+    println!("not supported {unsupported:?}");
+    assert_eq!(wrong, Vec::<String>::new());
+    assert_eq!(priced.into_iter().collect::<Vec<_>>(), SUPPORTED);
+    Ok(())
+}
+
+/// A JSON number or string as its text; missing is `0`.
+fn text(value: &Value) -> String {
+    match value {
+        Value::Null => "0".to_owned(),
+        Value::String(text) => text.clone(),
+        other => other.to_string(),
+    }
+}
+
+fn quantity(value: &Value) -> Quantity {
+    text(value).parse().unwrap()
+}
+
+fn tiers(parameters: &Value) -> Result<Tiers, PriceError> {
+    let tiers = parameters["tiers"].as_array().unwrap().iter().try_fold(Tiers::new(), |tiers, tier| {
+        let unit = text(&tier["unit"]);
+        let tiers = match &tier["up_to"] {
+            Value::Null => tiers.beyond(&unit)?,
+            bound => tiers.up_to(quantity(bound), &unit)?,
+        };
+        tiers.with_flat(&text(&tier["flat"]))
+    })?;
+    Ok(match parameters["zero_quantity"].as_str() {
+        Some("charges_first_tier_flat") => tiers.with_first_flat_at_none(),
+        None => tiers,
+        Some(other) => panic!("unknown choice for none: {other}"),
+    })
+}
+
+fn package(parameters: &Value) -> Result<Package, PriceError> {
+    let package = Package::of(quantity(&parameters["package_size"]), &text(&parameters["package_price"]))?;
+    let package = package.with_free(quantity(&parameters["free_units"]));
+    Ok(match parameters["rounding"].as_str() {
+        None | Some("up") => package,
+        Some("down") => package.whole_only(),
+        Some(other) => panic!("unknown rounding {other}"),
+    })
+}
+
+/// A tariff of prices for a million each, given as the prices of this pattern: `input` or `input_per_mtok`.
+fn tokens(rates: &[(String, String)]) -> Result<Tariff, PriceError> {
+    let tariff = rates
+        .iter()
+        .try_fold(Tariff::new(), |tariff, (name, rate)| tariff.per_million(name.clone(), rate))?;
+    ["cached", "cache_read", "cache_write", "input_audio", "input_image"]
+        .into_iter()
+        .map(|part| (part, "input"))
+        .chain(["output_reasoning", "output_citation", "output_image"].map(|part| (part, "output")))
+        .try_fold(tariff, |tariff, (part, whole)| tariff.part_of(part, whole))
+}
+
+fn pairs(object: &Value, suffix: &str) -> Vec<(String, String)> {
+    let members = object.as_object().unwrap().iter();
+    members.filter_map(|(name, rate)| Some((name.strip_suffix(suffix)?.to_owned(), text(rate)))).collect()
+}
+
+/// What a model of the catalogue costs for its tokens. The cases state no moment: their prices are those of July 2026. What
+/// they state is the price of input and output, without the searches that some report, which are priced apart.
+fn looked_up(catalogue: &GenaiImport, parameters: &Value, quantities: &Value) -> Result<i64, Box<dyn Error>> {
+    let (provider, model) = (text(&parameters["provider"]), text(&parameters["model"]));
+    let name = catalogue.find(&provider, &model).ok_or_else(|| format!("no model {provider} {model}"))?;
+    let moment = "2026-07-01T12:00:00.000000Z".parse()?;
+    let tariff = catalogue.book.tariff(name)?.at(moment, &Labels::default());
+    let quantities = quantities.as_object().unwrap().iter();
+    let usage =
+        quantities.fold(Usage::new(), |usage, (name, count)| usage.with(name.clone(), quantity(count)));
+    let lines = tariff.charge_lines(&usage, unit())?;
+    assert_eq!(
+        lines.iter().map(|line| line.amount.minor()).sum::<i64>(),
+        tariff.charge(&usage, unit())?.minor()
+    );
+    assert!(tariff.ceiling(&usage, unit())?.minor() >= tariff.charge(&usage, unit())?.minor());
+    let of_tokens = lines.iter().filter(|line| line.name.as_deref() != Some("web_searches"));
+    Ok(of_tokens.map(|line| line.amount.minor()).sum())
+}
+
+#[test]
+fn the_whole_catalogue_of_models_is_read() -> Result<(), Box<dyn Error>> {
+    let Some(folder) = std::env::var_os("BILLING_GUARD_DATA") else {
+        println!("skipped: set BILLING_GUARD_DATA to a folder with genai_prices_v2_data.json");
+        return Ok(());
+    };
+    let json = std::fs::read_to_string(Path::new(&folder).join("genai_prices_v2_data.json"))?;
+    let import = PriceBook::from_genai_prices(&json, unit())?;
+    println!(
+        "{} priced, {} of them free, {} unpriced",
+        import.book.len(),
+        import.free.len(),
+        import.unpriced.len()
+    );
+    println!("not used: {:?}", import.ignored);
+    assert_eq!(import.book.len() + import.unpriced.len(), 1_466);
+    // No price of today's catalogue is left out, only ways to find a model.
+    assert!(import.ignored.values().flatten().all(|what| what == "match.regex"));
+    Ok(())
+}
+
+/// What a case costs, in the steps of [`unit`].
+fn price(kind: &str, parameters: &Value, quantities: &Value) -> Result<i64, Box<dyn Error>> {
+    let usage = match quantities {
+        Value::Object(members) => members
+            .iter()
+            .fold(Usage::new(), |usage, (name, count)| usage.with(name.clone(), quantity(count))),
+        count => Usage::new().with("units", quantity(count)),
+    };
+    let tariff = match kind {
+        "graduated" | "graduated_incremental" => Tariff::new().graduated("units", tiers(parameters)?)?,
+        "volume" => Tariff::new().volume("units", tiers(parameters)?)?,
+        "graduated_percentage" => Tariff::new().graduated_percentage("units", tiers(parameters)?)?,
+        "package" | "package_incremental" => Tariff::new().package("units", package(parameters)?)?,
+        "per_unit" => Tariff::new().per_unit("units", &text(&parameters["unit"]))?,
+        "per_request" => Tariff::new().per_thousand("requests", &text(&parameters["per_1000_requests"]))?,
+        "percentage" => {
+            let tariff = Tariff::new().percentage("units", percentage(parameters)?)?;
+            let usage = usage.with("events", quantity(&parameters["events"]));
+            return Ok(tariff.charge(&usage, unit())?.minor());
+        }
+        "percentage_per_event" => return one_by_one(parameters),
+        "tokens" => tokens(&pairs(&parameters["rates_per_mtok"], ""))?,
+        "tokens_threshold" => threshold(&parameters["rates_per_mtok"])?,
+        "time_of_day" => {
+            let default = pairs(parameters, "_per_mtok").into_iter();
+            let default: Vec<_> = default
+                .filter_map(|(name, rate)| Some((name.strip_prefix("default_")?.to_owned(), rate)))
+                .collect();
+            let windows = parameters["windows_utc"].as_array().unwrap().iter();
+            let tariff = windows.clone().try_fold(tokens(&default)?, |tariff, window| {
+                let when = When::daily(&text(&window["start"]), &text(&window["end"]))?;
+                tariff.with_other(when, tokens(&pairs(window, "_per_mtok"))?)
+            })?;
+            return at(tariff, &text(&parameters["at"]).replace('Z', ".000000Z"), &usage);
+        }
+        "effective_date" => {
+            let mut prices = parameters["prices"].as_array().unwrap().iter();
+            let first = tokens(&pairs(prices.next().unwrap(), "_per_mtok"))?;
+            // The latest first: the first that holds is taken.
+            let tariff = prices.rev().try_fold(first, |tariff, price| {
+                let since = day(&text(&price["from_date"]));
+                tariff.with_other(When::since(since), tokens(&pairs(price, "_per_mtok")).unwrap())
+            })?;
+            return at(tariff, &format!("{}T00:00:00.000000Z", text(&parameters["at"])), &usage);
+        }
+        other => panic!("{other} is not supported"),
+    };
+    let tariff = match &parameters["previous_quantity"] {
+        Value::Null => tariff,
+        before => tariff.after(Usage::new().with("units", quantity(before))),
+    };
+    let tariff = match &parameters["min_spend"] {
+        Value::Null => tariff,
+        limit => tariff.with_minimum(&text(limit))?,
+    };
+    let tariff = match &parameters["max_spend"] {
+        Value::Null => tariff,
+        limit => tariff.with_maximum(&text(limit))?,
+    };
+    let charge = tariff.charge(&usage, unit())?;
+    // Whatever is charged, its lines sum to it and a hold would have covered it.
+    let lines = tariff.charge_lines(&usage, unit())?;
+    assert_eq!(lines.iter().map(|line| line.amount.minor()).sum::<i64>(), charge.minor());
+    assert!(tariff.ceiling(&usage, unit())?.minor() >= charge.minor());
+    Ok(charge.minor())
+}
+
+fn day(text: &str) -> Timestamp {
+    format!("{text}T00:00:00.000000Z").parse().unwrap()
+}
+
+fn at(tariff: Tariff, moment: &str, usage: &Usage) -> Result<i64, Box<dyn Error>> {
+    let tariff = Arc::new(tariff).at(moment.parse()?, &Labels::default());
+    Ok(tariff.charge(usage, unit())?.minor())
+}
+
+fn percentage(parameters: &Value) -> Result<Percentage, PriceError> {
+    let share = Percentage::of(&text(&parameters["rate_percent"]))?
+        .with_fee(&text(&parameters["fixed_per_event"]))?
+        .counting("events")
+        .with_free_events(quantity(&parameters["free_events"]))
+        .with_free_amount(quantity(&parameters["free_amount"]));
+    let share = match &parameters["min_per_event"] {
+        Value::Null => share,
+        limit => share.at_least(&text(limit))?,
+    };
+    match &parameters["max_per_event"] {
+        Value::Null => Ok(share),
+        limit => share.at_most(&text(limit)),
+    }
+}
+
+/// Each event after those before it.
+fn one_by_one(parameters: &Value) -> Result<i64, Box<dyn Error>> {
+    let tariff = Tariff::new().percentage("units", percentage(parameters)?)?;
+    let (mut used, mut sum) = (Usage::new(), 0);
+    for amount in parameters["event_amounts"].as_array().unwrap() {
+        let event = Usage::new().with("units", quantity(amount)).with("events", 1_u64);
+        sum += tariff.clone().after(used.clone()).charge(&event, unit())?.minor();
+        used.add(&event)?;
+    }
+    Ok(sum)
+}
+
+/// Prices of which each may be another above thresholds of the input.
+fn threshold(rates: &Value) -> Result<Tariff, PriceError> {
+    let rates = rates.as_object().unwrap();
+    let mut bounds: Vec<u64> = rates
+        .values()
+        .filter_map(|rate| rate["above"].as_array())
+        .flatten()
+        .map(|above| above["threshold"].as_u64().unwrap())
+        .collect();
+    bounds.sort_unstable();
+    bounds.dedup();
+    let above = |bound: u64| {
+        let rate = |rate: &Value| {
+            let mut tiers = rate["above"].as_array().unwrap().iter();
+            let tier = tiers.rfind(|tier| tier["threshold"].as_u64().unwrap() <= bound);
+            tier.map_or_else(|| text(&rate["base"]), |tier| text(&tier["rate"]))
+        };
+        tokens(&rates.iter().map(|(name, prices)| (name.clone(), rate(prices))).collect::<Vec<_>>())
+    };
+    let base: Vec<_> = rates.iter().map(|(name, rate)| (name.clone(), text(&rate["base"]))).collect();
+    // The highest first: the first that holds is taken.
+    bounds.into_iter().rev().try_fold(tokens(&base)?, |tariff, bound| {
+        tariff.with_other(When::above(["input"], bound), above(bound)?)
+    })
+}
