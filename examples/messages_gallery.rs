@@ -256,7 +256,7 @@ fn notices(usd: Unit) -> Result<Vec<Notice>> {
         },
         Notice::CreditEndsSoon { label: label("Spring campaign")?, remaining: amount("3")?, ends_at: at },
         Notice::CreditEndsSoon { label: None, remaining: amount("3")?, ends_at: at },
-        Notice::HoldEndsSoon { ends_at: at },
+        Notice::HoldEndsSoon { key: "request-1".parse()?, ends_at: at },
         Notice::ToppedUpAutomatically { amount: amount("20")?, balance: amount("24.2")? },
         Notice::AutoTopUpFailed { retry_at: Some(at) },
         Notice::AutoTopUpFailed { retry_at: None },

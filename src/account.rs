@@ -73,8 +73,7 @@ impl Balance {
         self.unit.minor(self.told.top_up)
     }
 
-    /// The number of the latest top-up's entry in the account's sequence; 0 before the first. Two nodes that decide on the next
-    /// top-up see the same, until one has been booked.
+    /// The number of the latest top-up's entry in the account's sequence, automatic or not; 0 before the first.
     #[must_use]
     pub const fn latest_top_up_seq(&self) -> u64 {
         self.told.top_up_seq
@@ -140,7 +139,7 @@ impl<T> Applied<T> {
         self.unit.minor(self.standing.posted)
     }
 
-    /// The lowest [`posted_after`](Self::posted_after) that a reply about work (a hold or what became of it, a charge) had told
+    /// The lowest [`posted_after`](Self::posted_after) that a reply about work (a hold, its resize or capture, a charge) had told
     /// since credit last came in, before this one. The ledger keeps it in the same step, so a threshold is told as crossed by exactly one reply, where
     /// `lowest_told >= threshold > posted_after`, whatever comes and goes between: holds move neither, and a refund or
     /// adjustment raises it only where it lifts the balance a tenth above.

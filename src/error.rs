@@ -228,6 +228,13 @@ impl Shortfall {
         self.as_of
     }
 
+    /// The same as the hold sees it that was to grow: what it has set aside itself is not in use by other work.
+    pub(crate) fn without_own(mut self, reserve: i64) -> Self {
+        self.posted = self.posted.saturating_sub(reserve);
+        self.held = self.held.saturating_sub(reserve).max(0);
+        self
+    }
+
     pub(crate) fn log_fields(&self) -> LogFields {
         vec![
             ("reason", self.reason().as_str().to_owned()),

@@ -11,6 +11,7 @@ mod notices;
 mod quote;
 mod refused;
 mod setup;
+mod stream;
 
 use std::fmt;
 use std::sync::Arc;
@@ -40,6 +41,7 @@ pub use notices::NoticeContext;
 pub use quote::Quote;
 pub use setup::{GuardBuilder, SetupError};
 use setup::{NoticeHook, Observer, check_policy};
+pub use stream::Cover;
 
 /// Guards work that costs money: holds its estimate before it runs, charges what it used.
 ///
@@ -131,6 +133,23 @@ impl Guard {
     }
 
     /// The response for a client that gets this error instead of its work.
+    ///
+    /// With what a request asks for and what the host knows of its customer, from a renderer for this request:
+    ///
+    /// ```
+    /// # use billing_guard::{AccountId, Details, Disclosure, Guard, Job, Tariff, Unit, wait};
+    /// # let usd = Unit::new("USD", 6)?;
+    /// # let account = AccountId::new("acct_1")?;
+    /// # let guard = Guard::in_memory(usd).price("query", Tariff::new().per_unit("rows", "0.01")?).build()?;
+    /// let error = wait(guard.hold(&account, Job::new("query").at_most("rows", 200_u64))).unwrap_err();
+    /// let renderer = guard.renderer().negotiate(Some("application/problem+json"), None);
+    /// let renderer = renderer.with_disclosure(Disclosure::Amounts);
+    /// let answer = renderer.render_with(&error.refusal(), &Details::new().with_plan("Team".parse()?));
+    /// assert_eq!(answer.header("content-type"), Some("application/problem+json"));
+    /// let body = String::from_utf8_lossy(answer.body());
+    /// assert!(body.contains(r#""unit":"USD","required":"2","available":"0""#), "{body}");
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[must_use]
     pub fn render(&self, error: &Error) -> Rendered {
         error.render(&self.inner.renderer)
@@ -338,7 +357,7 @@ impl Inner {
     fn prepare(&self, account: &AccountId, job: &Job, estimate: &Estimate) -> Result<HoldRequest, Error> {
         self.check_size(job, estimate.minimum)?;
         let key = job.key.clone().unwrap_or_else(IdempotencyKey::unique);
-        Ok(HoldRequest::new(account.clone(), key, self.to_hold(job, estimate.amount))
+        Ok(HoldRequest::new(account.clone(), key, self.to_hold(job, estimate.first))
             .with_minimum(estimate.minimum)
             .with_lifetime(job.lifetime.unwrap_or(self.policy.lifetime))
             .with_grace(self.policy.grace)

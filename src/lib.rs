@@ -1,6 +1,6 @@
 //! Guard prepaid, metered work: estimate what a request will cost, hold that much of the balance in one atomic step,
 //! run the work, capture what it really cost, free the rest. When the balance is short, the caller gets a typed
-//! [`InsufficientBalance`] that renders into a documented response (HTTP 402).
+//! [`InsufficientBalance`] that renders into a documented response (HTTP 402), with what would fit and ways on.
 //!
 //! ```
 //! use billing_guard::{AccountId, Guard, Job, Tariff, Unit, Usage, wait};
@@ -24,13 +24,19 @@
 //! * **No overdraft.** No metered charge takes a balance below minus its debt limit (nothing, unless you allow it),
 //!   in any interleaving or retry. Nothing looks at a balance first and charges later: the hold *is* the check.
 //! * **Uncollected work** is at most the sum over open holds of `max(0, true cost - hold)`, and none if work stops at
-//!   what its hold [covers](Hold::covers).
+//!   what its hold [covers](Hold::covers). The hold of a stream grows while it is used: [`Hold::spend`].
 //! * **Once.** A request repeated with its [`IdempotencyKey`] is charged once; a dropped future loses nothing.
 //! * **Durable, if you choose so.** With a [`StoreLedger`] on SQLite, what was answered is on disk.
 //! * **Exact.** Amounts are integers, prices are decimal text, and rounding happens once, when a price becomes an
 //!   [`Amount`].
 //! * **A refusal is proved**, and told apart: an account that is empty, one whose balance is in use, and a ledger that
 //!   cannot be reached are three different answers.
+//! * **Nothing leaks.** Texts and bodies see a refusal only as far as the host [discloses](Disclosure) it to that caller;
+//!   ids are for the [log](Error::log_fields) alone.
+//! * **A refusal is fair.** [`Options`] with something to buy cannot be made without a choice that costs nothing; an
+//!   [`AutoTopUp`] needs a [`Consent`], an [`Offer`] its end and terms.
+//! * **A notice comes before the balance is short**, with exactly one reply for each crossing of a threshold, whichever node
+//!   makes it.
 //!
 //! # What it does not do
 //!
@@ -48,7 +54,13 @@
 //! * [`MemoryLedger`] keeps balances for as long as the process lives. [`StoreLedger`] keeps them in any [`store`], such as
 //!   `SqliteStore`; what is promised then is in [`manual::durability`]. Feature `conformance` is the contract as a suite of
 //!   tests, for a ledger of your own.
-//! * [`Renderer`] turns an [`Error`] into the body a [`Shape`] documents; [`Recognized`] reads such a body again.
+//! * [`NoticeRules`] say what a customer hears in time: each [`Notice`] is on the reply, and goes to a
+//!   [hook](GuardBuilder::on_notice).
+//! * A [`Refusal`] is what a client may hear of an [`Error`]; [`Details`] are what the host adds to it: [`Options`],
+//!   amounts by [`TopUpPresets`], an [`Offer`]. A [`Renderer`] writes them down in a [`Shape`] and in the words of a
+//!   catalogue of [`Messages`], [`English`] or [`German`] or the host's; [`Recognized`] reads such a body again, and those of
+//!   well-known services. [`manual::saying_no`] has the whole conversation.
+//! * A [`Courtesy`] lets work begun be finished, and an [`AutoTopUp`] decides when to charge, and how much; the host charges.
 //! * [`Spending`] sums up where an account's credit went, and [`UsageDigest`] one period of it for a mail; [`BurnRate`] says
 //!   how fast it goes; [`Insights`] keeps what is known of it at hand; [`export`] writes its history for other programs.
 //! * [`Amount`] and [`Unit`], [`Quantity`] and [`Usage`], [`Timestamp`], [`Period`] and [`Clock`] are
@@ -132,7 +144,7 @@ pub use error::{CapReached, LedgerError, LogFields, ShortReason, Shortfall};
 pub use forecast::BurnRate;
 pub use grant::{Draw, Grant, GrantKind, GrantTerms, Movement};
 pub use guard::error::Error;
-pub use guard::{Guard, GuardBuilder, Hold, Insight, Insights, Job, NoticeContext, Quote, SetupError};
+pub use guard::{Cover, Guard, GuardBuilder, Hold, Insight, Insights, Job, NoticeContext, Quote, SetupError};
 pub use hold::{HoldState, HoldStatus, LateCapture, OverCapture};
 pub use id::{AccountId, IdError, IdempotencyKey, Label, Labels, ScopeId};
 pub use ledger::engine::observe::{Event, Observer};

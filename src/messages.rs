@@ -9,6 +9,7 @@ mod written;
 use std::borrow::Cow;
 use std::fmt;
 
+use crate::amount::Amount;
 use crate::notice::Notice;
 use crate::refusal::{Basis, Choice, Disclosed, RefusalKind};
 use crate::spending::UsageDigest;
@@ -120,6 +121,11 @@ pub trait Messages: Send + Sync + fmt::Debug {
     /// What an amount to top up by is good for; `None` if there is nothing to say about it.
     fn basis(&self, basis: Basis) -> Option<Cow<'_, str>> {
         self.base().basis(basis)
+    }
+
+    /// An amount as a sentence writes it, such as `1,234.50 USD`.
+    fn amount(&self, amount: Amount) -> Cow<'_, str> {
+        self.base().amount(amount)
     }
 
     /// What a notice says: what there is and what it means. For the account's owner, since amounts are in it.
@@ -259,7 +265,7 @@ mod tests {
             }
         }
         let warm = German::new().with_tone(Tone::Warm);
-        let notice = Notice::HoldEndsSoon { ends_at: Timestamp::default() };
+        let notice = Notice::HoldEndsSoon { key: "k".parse().unwrap(), ends_at: Timestamp::default() };
         let pairs: [(&dyn Messages, &dyn Messages); 2] =
             [(&Nothing, &English::new()), (&OnGerman(warm), &warm)];
         for (part, whole) in pairs {
@@ -269,6 +275,8 @@ mod tests {
             assert_eq!(part.readable_message(&told), whole.readable_message(&told));
             assert_eq!(part.choice(&Choice::SmallerRequest), whole.choice(&Choice::SmallerRequest));
             assert_eq!(part.basis(Basis::ThisRequest), whole.basis(Basis::ThisRequest));
+            let amount = Unit::new("USD", 2).unwrap().minor(123_450);
+            assert_eq!(part.amount(amount), whole.amount(amount));
             assert_eq!(part.notice(&notice), whole.notice(&notice));
             assert_eq!(part.language(), whole.language());
         }

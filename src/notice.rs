@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use crate::amount::Amount;
 use crate::clock::Timestamp;
-use crate::id::Label;
+use crate::id::{IdempotencyKey, Label};
 use crate::runway::Runway;
 
 /// Something to tell the customer before the balance is short, from the reply of a change: no extra read, and once for each
@@ -72,6 +72,8 @@ pub enum Notice {
     },
     /// A hold will end soon, and its work is still running.
     HoldEndsSoon {
+        /// Which hold, for the host; no text names it.
+        key: IdempotencyKey,
         /// When it ends.
         ends_at: Timestamp,
     },

@@ -225,8 +225,9 @@ impl Renderer {
         Ok(self)
     }
 
-    /// The same with another word for this kind where the shape has one: `error.code` in `ErrorObject`, `OpenAi` and
-    /// `FlatWithError`, `error` in `ErrorString`. [`Recognized`] knows only the words of the table in [`Shape`].
+    /// The same with another word for this kind where the shape has one: `error.code` in `ErrorObject`, `OpenAi`, `Event`
+    /// and `FlatWithError`, `error` in `ErrorString`, `error_code` in `Anthropic`, the reason in `Google`, `code` in
+    /// `Problem`. [`Recognized`] knows only the words of the table in [`Shape`].
     ///
     /// # Errors
     /// [`RenderSettingError::InvalidName`] unless it is 1 to [`MAX_NAME`](Self::MAX_NAME) letters, digits and `_.-`.
@@ -264,6 +265,15 @@ impl Renderer {
 
     /// The same with this id of the request in shapes that have one (`Anthropic`). For one request: clone the renderer
     /// first.
+    ///
+    /// ```
+    /// use billing_guard::{Refusal, Renderer, Shape};
+    ///
+    /// let renderer = Renderer::new(Shape::Anthropic).with_request_id("req_1")?;
+    /// let answer = renderer.render(&Refusal::Duplicate);
+    /// assert!(answer.body().ends_with(br#""details":{"error_code":"duplicate_request"}},"request_id":"req_1"}"#));
+    /// # Ok::<(), billing_guard::RenderSettingError>(())
+    /// ```
     ///
     /// # Errors
     /// [`RenderSettingError::InvalidRequestId`] unless it is 1 to [`MAX_REQUEST_ID`](Self::MAX_REQUEST_ID) visible ASCII
@@ -310,7 +320,7 @@ impl Renderer {
     /// [`MAX_PROBLEM_LINK`](Self::MAX_PROBLEM_LINK).
     pub fn with_problem_types(mut self, link: Link) -> Result<Self, RenderSettingError> {
         if link.as_str().len() > Self::MAX_PROBLEM_LINK {
-            return Err(RenderSettingError::LongProblemLink);
+            return Err(RenderSettingError::LongProblemLink { text: quoted(link.as_str()) });
         }
         self.problem_types = Some(link);
         Ok(self)

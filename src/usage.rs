@@ -98,6 +98,10 @@ impl Quantity {
 
     /// The digits at so many places: below 2^64 * 10^9, which `u128` holds.
     fn scaled(self, places: u8) -> u128 {
+        // Nearly always, and several times as fast.
+        if places == self.places {
+            return u128::from(self.digits);
+        }
         let factor = 10_u128.saturating_pow(u32::from(places.saturating_sub(self.places)));
         u128::from(self.digits).saturating_mul(factor)
     }
@@ -146,6 +150,9 @@ impl PartialOrd for Quantity {
 
 impl Ord for Quantity {
     fn cmp(&self, other: &Self) -> Ordering {
+        if self.places == other.places {
+            return self.digits.cmp(&other.digits);
+        }
         let places = self.places.max(other.places);
         self.scaled(places).cmp(&other.scaled(places))
     }

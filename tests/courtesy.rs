@@ -414,3 +414,20 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn what_was_given_is_not_paid_for_again_once_the_house_forgot_it() {
+    let clock = Arc::new(ManualClock::new());
+    let settings = MemorySettings::new().with_retained_entries(4);
+    let ledger = MemoryLedger::with_clock(settings, clock.clone());
+    let world = world_on(Arc::new(ledger), clock, with_courtesy(), 100);
+    drop(world.hold(next(40)).unwrap());
+    assert_eq!((world.available(&house()), world.available(&customer())), (70, 0));
+    for n in 0..8 {
+        wait(world.guard.top_up(&house(), key(&format!("fund-{n}")), usd(1))).unwrap();
+    }
+    assert!(world.entries(&house()).iter().all(|entry| entry.kind() != EntryKind::Charge));
+    for _ in 0..3 {
+        world.gets_none(next(5));
+    }
+}

@@ -212,6 +212,9 @@ fn days_are_those_of_the_clocks_by_which_the_spending_is_cut() {
     let week = Period::week().at_offset_minutes(345).unwrap();
     let digest = UsageDigest::of_last(&spending, week, account.clock.now()).unwrap();
     assert_eq!(digest.from().to_string(), "2025-12-28T18:15:00.000000Z");
+    let (first, last) = digest.days();
+    assert!(first.to_string().starts_with("2025-12-29T") && last.to_string().starts_with("2026-01-04T"));
+    assert_eq!(digest.length_in_days(), 7);
     assert!(English::new().digest(&digest).starts_with("From 2025-12-29 to 2026-01-04, 1.50 USD"));
     assert!(German::new().digest(&digest).starts_with("Ausgaben vom 29.12.2025 bis 04.01.2026: 1,50 USD"));
 }

@@ -536,7 +536,11 @@ fn settings_that_make_no_sense_are_named_when_the_guard_is_built() {
         (build(Policy::new().with_largest_request(dollars("-1"))), "-1 USD/6"),
         (build(Policy::new().with_lifetime(Duration::ZERO)), "0ns"),
         (build(Policy::new().with_grace(Limits::MAX_GRACE * 2)), "172800s"),
-        (build(thresholds(17)), "17"),
+        (build(thresholds(17)), "low-balance thresholds of the policy is 17"),
+        (
+            build(told((0..17).fold(NoticeRules::new(), |rules, _| rules.with_cap_spent(80)))),
+            "shares of a cap of the policy is 17",
+        ),
         (build(told(NoticeRules::new().with_low_share(0))), "0 %"),
         (build(told(NoticeRules::new().with_low_share(100))), "100 %"),
         (build(told(NoticeRules::new().with_cap_spent(49))), "49 %"),

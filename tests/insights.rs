@@ -235,7 +235,7 @@ fn it_goes_on_where_it_was_and_knows_what_a_first_reading_would() {
         assert_eq!(known.burn_rate(), anew.burn_rate(), "day {day}");
         assert_eq!(uses(&known), uses(&anew), "day {day}");
         let full = all(&ledger, &account, None);
-        assert_eq!(known.burn_rate().copied(), BurnRate::from_spending(&full, ledger.clock.now()));
+        assert_eq!(known.burn_rate(), BurnRate::from_spending(&full, ledger.clock.now()));
         let since = ledger.clock.now().as_micros() - 30 * 86_400_000_000;
         let top = all(&ledger, &account, Some("user")).top_uses(Timestamp::from_micros(since), 10);
         assert_eq!(known.top_uses().map(TopUses::uses), top.as_ref().map(TopUses::uses), "day {day}");
@@ -266,7 +266,7 @@ fn a_refresh_reads_a_bounded_number_of_pages_however_long_the_history_is() {
     assert!((24..30).contains(&days), "{days}");
     assert_eq!(known.spending().folded_until(), Some(since));
     let full = all(&ledger, &account, None);
-    assert_eq!(known.burn_rate().copied(), BurnRate::from_spending(&full, ledger.clock.now()));
+    assert_eq!(known.burn_rate(), BurnRate::from_spending(&full, ledger.clock.now()));
     ledger.reads();
 
     // So much since that going on from there takes too long.

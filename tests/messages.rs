@@ -268,6 +268,25 @@ fn nothing_beyond_the_disclosure_is_in_a_text() {
 }
 
 #[test]
+fn of_work_that_was_begun_it_is_the_next_part_that_was_refused() {
+    let mut seen = 0_u32;
+    for_each_reader_text(|language, _, told, _, text| {
+        let says_so = text.contains(if language.name == "de" { "nächste" } else { "next part" });
+        let is_short = matches!(
+            told.kind(),
+            RefusalKind::InsufficientBalance | RefusalKind::BalanceHeld | RefusalKind::TopUpPending
+        );
+        if is_short {
+            assert_eq!(says_so, told.work_was_done(), "{text}");
+            seen += 1;
+        } else {
+            assert!(told.work_was_done() || !says_so, "{text}");
+        }
+    });
+    assert!(seen > 0);
+}
+
+#[test]
 fn every_choice_has_a_name_of_its_own_in_both_languages() {
     let link: Link = "https://example.com/".parse().unwrap();
     let options = Options::draft()

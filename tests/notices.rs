@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use billing_guard::{
     AccountId, Amount, Bin, BurnRate, Cap, Caps, ChargeRef, Clock, GrantTerms, Guard, Job, Ledger, LedgerExt,
-    ManualClock, MemoryLedger, MemorySettings, Notice, NoticeContext, NoticeRules, Period, Policy, PriceBook,
-    Receipt, Spending, Tariff, Timestamp, Unit, Usage, wait,
+    ManualClock, MemoryLedger, MemorySettings, Notice, NoticeContext, NoticeRules, OnDrop, Period, Policy,
+    PostKind, PostRequest, PriceBook, Receipt, Spending, Tariff, Timestamp, Unit, Usage, wait,
 };
 use proptest::prelude::*;
 
@@ -169,13 +169,70 @@ fn who_asks_to_be_reminded_later_is_told_later_and_once() {
     let world = World::new(low_at(&[500, 100]));
     world.top_up("paid", 600);
     let until = world.clock.now().saturating_add(DAY);
-    let snoozed = || NoticeContext::new().snoozed_until(until);
+    let snoozed = || NoticeContext::new().with_snoozed_until(until);
     assert_eq!(world.spend(50), []);
     assert_eq!(world.spend_with(100, snoozed()), []);
     world.clock.advance(DAY);
     assert_eq!(world.spend_with(10, snoozed()), [low(500, 440)]);
     assert_eq!(world.spend_with(10, snoozed()), []);
     assert_eq!(world.spend(331), [low(100, 99)]);
+}
+
+#[test]
+fn a_reminder_is_of_caps_and_ending_credit_as_well() {
+    let world = World::new(NoticeRules::new().with_cap_spent(80).with_credit_ending(7 * DAY));
+    world.top_up("paid", 600);
+    let ends_at = world.clock.now().saturating_add(8 * DAY);
+    let terms = GrantTerms::promotional().ending_at(ends_at);
+    wait(world.guard.grant(&account(), "gift".parse().unwrap(), terms, cents(500))).unwrap();
+    let caps = Caps::new([Cap::new("key/1".parse().unwrap(), Period::month(), cents(100))]).unwrap();
+    let snoozed = NoticeContext::new().with_snoozed_until(world.clock.now().saturating_add(2 * DAY));
+    let charge = |minor: u32| {
+        let job =
+            Job::new("cents").exact("cents", minor).with_caps(caps.clone()).with_notice_context(snoozed);
+        world.receipt(&job).notices().iter().map(Notice::as_str).collect::<Vec<_>>()
+    };
+    // Both come due while nothing may be told.
+    world.clock.advance(DAY + DAY / 2);
+    assert_eq!(charge(85), [""; 0]);
+    world.clock.advance(DAY / 2);
+    assert_eq!(charge(1), ["cap_nearly_reached", "credit_ends_soon"]);
+    assert_eq!(charge(1), [""; 0]);
+}
+
+#[test]
+fn giving_a_hold_back_tells_nobody_and_so_hides_nothing() {
+    let world = World::new(low_at(&[500]).with_credit_ending(7 * DAY));
+    world.top_up("paid", 600);
+    let ends_at = world.clock.now().saturating_add(8 * DAY);
+    let terms = GrantTerms::promotional().ending_at(ends_at);
+    wait(world.guard.grant(&account(), "gift".parse().unwrap(), terms, cents(50))).unwrap();
+    let job = Job::new("cents").at_most("cents", 15_u32).with_lifetime(3 * DAY);
+    let mut hold = wait(world.guard.hold(&account(), job)).unwrap();
+    let correction = PostRequest::new(account(), "down".parse().unwrap(), PostKind::Adjustment, cents(-200));
+    wait(world.ledger.post(correction)).unwrap();
+    world.clock.advance(2 * DAY);
+    wait(hold.void()).unwrap();
+    let told = world.spend(1);
+    assert_eq!(told.iter().map(Notice::as_str).collect::<Vec<_>>(), ["low_balance", "credit_ends_soon"]);
+    assert_eq!(world.spend(1), []);
+}
+
+#[test]
+fn what_a_dropped_hold_charged_is_told_with_the_next_work() {
+    let world = World::new(low_at(&[500]));
+    world.top_up("paid", 600);
+    for on_drop in [OnDrop::Settle, OnDrop::CaptureHold] {
+        let job = Job::new("cents").at_most("cents", 120_u32).with_on_drop(on_drop);
+        let mut hold = wait(world.guard.hold(&account(), job)).unwrap();
+        hold.record(&Usage::new().with("cents", 120_u32)).unwrap();
+        drop(hold);
+        // Nobody could have read it in an answer.
+        assert!(world.heard.lock().unwrap().is_empty());
+        assert_eq!(world.spend(10), [low(500, 470)]);
+        assert_eq!(std::mem::take(&mut *world.heard.lock().unwrap()), [low(500, 470)]);
+        world.top_up(&format!("{on_drop:?}"), 130);
+    }
 }
 
 #[test]
@@ -294,7 +351,7 @@ fn time_alone_tells_of_credit_and_holds_that_end_soon_once() {
     assert_eq!(look(), []);
     world.clock.advance(Duration::from_secs(1));
     let ends = begun.saturating_add(Duration::from_secs(300));
-    assert_eq!(look(), [Notice::HoldEndsSoon { ends_at: ends }]);
+    assert_eq!(look(), [Notice::HoldEndsSoon { key: long.key().clone(), ends_at: ends }]);
     assert_eq!(look(), []);
     world.clock.advance(7 * DAY);
     let told = look();

@@ -195,6 +195,12 @@ fn events_are_read_alone_and_in_the_middle_of_a_stream() {
         (200, event(&format!("[{ours}]"))),
         (200, event(&ours.replace('m', "\n"))),
         (200, event(r#"{"error":{"message":"Slow down.","type":"rate_limit_error"}}"#)),
+        // A code that is a status is the one of the error.
+        (200, event(r#"{"error":{"code":500,"message":"Insufficient credits"}}"#)),
+        (
+            200,
+            event(r#"{"error":{"code":429,"message":"m","metadata":{"limit_source":"openrouter_credits"}}}"#),
+        ),
         (200, event(r#"{"type":"error","error":{"type":"overloaded_error","message":"Overloaded"}}"#)),
         (402, "data: insufficient balance".to_owned()),
     ] {

@@ -97,7 +97,7 @@ fn secrets() -> Vec<Secret> {
         Secret::text("the scope of the cap", SCOPE, None),
         Secret::text("what an upstream said", UPSTREAM, None),
         Secret::text("another's label", OTHER_USER, Some(Usage)),
-        Secret::number("what was requested", REQUESTED, None),
+        Secret::number("what was requested", REQUESTED, Some(Amounts)),
         Secret::number("what was posted", POSTED, None),
         Secret::number("the debt limit", DEBT_LIMIT, None),
         Secret::number("what a cap allows", CAP_LIMIT, None),

@@ -9,8 +9,9 @@ use std::time::Duration;
 
 use billing_guard::conformance::{self, Check};
 use billing_guard::{
-    AccountId, EngineSettings, IdempotencyKey, Ledger, LedgerError, LedgerExt, ManualClock, SqliteSettings,
-    SqliteStore, StatementRequest, StoreLedger, Unit, verify, wait,
+    AccountId, Cap, Caps, EngineSettings, Guard, IdempotencyKey, Job, Ledger, LedgerError, LedgerExt,
+    ManualClock, Notice, NoticeRules, Period, Policy, PriceBook, SqliteSettings, SqliteStore,
+    StatementRequest, StoreLedger, Tariff, Unit, Usage, verify, wait,
 };
 
 /// Refusals one after the other are not made to wait for each other.
@@ -140,4 +141,78 @@ fn two_processes_spend_a_balance_to_the_last_cent_and_no_further() {
     assert!(audit.is_clean(), "{audit:?}");
     let page = wait(ledger.statement(StatementRequest::new(account).with_limit(1))).unwrap();
     assert_eq!((page.seq(), page.closing_balance()), (2_001, Some(usd("0"))));
+}
+
+/// Engines that do not know of each other decide the same account's requests, several in one commit, and anew after a
+/// conflict: of each threshold exactly one reply tells.
+#[test]
+fn each_crossing_is_told_once_by_two_engines_on_one_file() {
+    const NODES: u32 = 2;
+    const THREADS: u32 = 4;
+    let (folder, account) = (Folder::new(), AccountId::new("acct").unwrap());
+    let cap = Cap::new("team".parse().unwrap(), Period::year(), usd("10"));
+    let rules = NoticeRules::new()
+        .with_low_balance(usd("9"))
+        .with_low_balance(usd("5"))
+        .with_low_balance(usd("1"))
+        .with_low_share(50)
+        .with_cap_spent(60)
+        .with_cap_spent(80);
+    let guards: Vec<Guard> = (0..NODES)
+        .map(|_| {
+            let ledger = StoreLedger::with_settings(SqliteStore::open(folder.file()).unwrap(), quick());
+            let policy =
+                Policy::new().with_notices(rules.clone()).with_caps(Caps::new([cap.clone()]).unwrap());
+            Guard::builder(Arc::new(ledger), PriceBook::new(usd("0").unit()))
+                .price("cents", Tariff::new().per_unit("cents", "0.01").unwrap())
+                .policy(policy)
+                .build()
+                .unwrap()
+        })
+        .collect();
+    wait(guards[0].top_up(&account, "paid".parse().unwrap(), usd("10"))).unwrap();
+    let work = |guard: &Guard, thread: u32| {
+        let mut told = Vec::new();
+        for turn in 0..50 {
+            match (thread + turn) % 3 {
+                0 => {
+                    let job = Job::new("cents").exact("cents", 4_u32);
+                    told.extend_from_slice(wait(guard.charge(&account, &job)).unwrap().notices());
+                }
+                other => {
+                    let job = Job::new("cents").at_most("cents", 5_u32);
+                    let mut hold = wait(guard.hold(&account, job)).unwrap();
+                    told.extend_from_slice(hold.notices());
+                    if other == 1 {
+                        let receipt = wait(hold.capture(&Usage::new().with("cents", 3_u32))).unwrap();
+                        told.extend_from_slice(receipt.notices());
+                    } else {
+                        wait(hold.void()).unwrap();
+                    }
+                }
+            }
+        }
+        told
+    };
+    let told: Vec<Notice> = std::thread::scope(|scope| {
+        let threads: Vec<_> = guards
+            .iter()
+            .flat_map(|guard| (0..THREADS).map(move |thread| (guard, thread)))
+            .map(|(guard, thread)| scope.spawn(move || work(guard, thread)))
+            .collect();
+        threads.into_iter().flat_map(|thread| thread.join().unwrap()).collect()
+    });
+    let mut words: Vec<String> = told
+        .iter()
+        .map(|notice| match notice {
+            Notice::LowBalance { threshold, .. } => format!("below {}", threshold.human()),
+            Notice::CapNearlyReached { percent, .. } => format!("{percent} of the cap"),
+            other => other.as_str().to_owned(),
+        })
+        .collect();
+    words.sort_unstable();
+    assert_eq!(
+        words,
+        ["60 of the cap", "80 of the cap", "below 1.00 USD", "below 5.00 USD", "below 9.00 USD", "low_share"]
+    );
 }

@@ -99,13 +99,15 @@ fn look_at(status: u16, body: &[u8]) {
     assert!(!found.message().is_empty() || shape != Shape::Text, "recognised by nothing");
 }
 
-/// What another service said in a form of its own: only some kinds are said so, and always for certain.
+/// What another service said in a form of its own: only some kinds are said so, and for certain but by two words.
 fn look_at_peer(found: &Recognized) {
     use RefusalKind::{BalanceHeld, InsufficientBalance, SpendCapReached};
     let kind = found.kind();
     assert!(matches!(kind, InsufficientBalance | BalanceHeld | SpendCapReached), "{kind:?}");
-    let helps = (Some(kind.top_up_helps()), Some(kind.retry_helps()));
-    assert_eq!((found.top_up_helps(), found.retry_helps()), helps);
+    match (found.top_up_helps(), found.retry_helps()) {
+        (None, None) => assert!(matches!(found.error_code(), Some("billing_error" | "insufficient_quota"))),
+        helps => assert_eq!(helps, (Some(kind.top_up_helps()), Some(kind.retry_helps()))),
+    }
     assert_eq!((found.name(), found.service_code()), (None, None));
 }
 

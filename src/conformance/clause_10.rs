@@ -6,12 +6,14 @@ use crate::conformance::failed::{Checked, ensure, ensure_eq, fail};
 use crate::conformance::world::credit::{paid, promo};
 use crate::conformance::world::{DEFAULT_RELEASE, Make, World, given, refusal};
 use crate::conformance::{Check, clause};
+use crate::entry::EntryKind;
 use crate::error::LedgerError;
 use crate::limits::Limits;
 
 pub(super) const CHECKS: &[Check] = clause! { 10:
     each_change_has_the_next_number
     expiries_have_numbers_too
+    holds_that_are_due_together_are_released_by_their_keys
     reads_and_refusals_carry_the_number
     a_balance_is_as_of_when_it_is_read
     a_threshold_is_crossed_once
@@ -76,6 +78,25 @@ fn expiries_have_numbers_too(make: Make<'_>) -> Checked {
     Ok(())
 }
 
+fn holds_that_are_due_together_are_released_by_their_keys(make: Make<'_>) -> Checked {
+    let world = World::new(make);
+    // Credit that ends while holds have it comes free, and ends, with each release: so each release shows.
+    world.credit("gift", &promo().ending_at(world.in_seconds(1)), 36)?;
+    for (name, minor) in [("e", 5), ("c", 3), ("h", 8), ("a", 1), ("g", 7), ("b", 2), ("f", 6), ("d", 4)] {
+        world.hold(name, minor)?;
+    }
+    world.clock.advance(DEFAULT_RELEASE);
+    world.charge("after", 0)?;
+    let entries = world.statement()?;
+    let ended: Vec<i64> = entries
+        .iter()
+        .filter(|entry| entry.kind() == EntryKind::Expiry)
+        .map(|entry| entry.amount().minor())
+        .collect();
+    ensure_eq!(ended, [-1, -2, -3, -4, -5, -6, -7, -8]);
+    Ok(())
+}
+
 fn reads_and_refusals_carry_the_number(make: Make<'_>) -> Checked {
     let world = World::funded(make, 10)?;
     world.hold("a", 2)?;
@@ -130,7 +151,16 @@ fn what_was_told_falls_until_credit_comes_in(make: Make<'_>) -> Checked {
     // What the host books on its own account tells nobody; the next work does.
     world.adjust("down", -14)?;
     ensure_eq!(charge("d", 1)?, (34, 19));
-    world.top_up("up", 100)?;
+    // Nor does a void, which nobody hears of.
+    world.hold("j", 5)?;
+    world.adjust("further down", -4)?;
+    world.void("j")?;
+    ensure_eq!(charge("m", 1)?, (19, 14));
+    // Nor does a capture whose reply nobody reads.
+    world.hold("n", 5)?;
+    world.capture_with(world.capture_request("n", 5).unheard())?;
+    ensure_eq!(charge("o", 1)?, (14, 8));
+    world.top_up("up", 111)?;
     ensure_eq!(charge("e", 1)?, (119, 118));
     // Credit that ends lowers it with the next work too, and credit that starts raises it.
     world.credit("f", &promo().ending_at(world.in_seconds(60)), 50)?;

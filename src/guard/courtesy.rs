@@ -20,7 +20,8 @@ use crate::grant::GrantTerms;
 use crate::id::{AccountId, IdempotencyKey};
 use crate::ledger::Ledger;
 use crate::ledger::future::LedgerFuture;
-use crate::ledger::request::{PostKind, PostRequest};
+use crate::ledger::reply::Found;
+use crate::ledger::request::{FindRequest, PostKind, PostRequest};
 use crate::policy::{Courtesy, Enforcement};
 
 /// What was applied, and the courtesy that was given for it.
@@ -81,6 +82,16 @@ async fn give(
 ) -> Option<Given> {
     let row = courtesy.once_per.start_of(short.as_of());
     let key = IdempotencyKey::derived(&format!("courtesy:{account}:{}", row.as_micros()));
+    // What the customer has is not paid for again, even where the house's ledger has forgotten that it was.
+    let find = FindRequest::credit(account.clone(), key.clone());
+    match ledger.find(find).await.ok()? {
+        Found::NotApplied => {}
+        Found::Entry(given) => {
+            let is_enough = given.amount().minor() >= short.missing().minor();
+            return is_enough.then(|| Given { amount: given.amount(), is_new: false });
+        }
+        Found::Hold(_) => return None,
+    }
     let period = courtesy.once_per.to_string();
     // Whoever comes under these keys with another policy, from another house, is told so and gives nothing.
     let content = Content::new([

@@ -118,7 +118,8 @@ impl Error {
         }
     }
 
-    /// The response for a client.
+    /// The response for a client. With details of the customer:
+    /// [`render_with`](Renderer::render_with) of the [`refusal`](Self::refusal).
     #[must_use]
     pub fn render(&self, renderer: &Renderer) -> Rendered {
         renderer.render(&self.refusal())

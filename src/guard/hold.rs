@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::sync::Arc;
+use std::time::Instant;
 
 use super::error::Error;
 use super::job::{Estimate, Job};
@@ -46,18 +47,22 @@ use crate::usage::{Quantity, Usage};
 /// the job's [`OnDrop`] decides; dropping submits and never waits.
 #[must_use = "dropping a hold gives it back: keep it while the work runs, then capture it"]
 pub struct Hold {
-    guard: Arc<Inner>,
-    account: AccountId,
-    key: IdempotencyKey,
+    pub(super) guard: Arc<Inner>,
+    pub(super) account: AccountId,
+    pub(super) key: IdempotencyKey,
     backing: Backing,
     /// The price when the hold was made, which is the price that is charged. `None` only if the job has none, and the
     /// guard observes.
     tariff: Option<Arc<Tariff>>,
-    job: Job,
+    pub(super) job: Job,
+    /// What the job comes to at most.
+    pub(super) most: Amount,
+    /// When it was made, or made to last longer.
+    pub(super) renewed: Instant,
     recorded: Usage,
     settlement: Settlement,
     asked: Option<Asked>,
-    notices: Vec<Notice>,
+    pub(super) notices: Vec<Notice>,
 }
 
 enum Backing {
@@ -120,6 +125,8 @@ impl Hold {
             account,
             key: applied.value().key().clone(),
             backing: Backing::Held { available: applied.available_after(), state: applied.into_value() },
+            most: estimate.amount,
+            renewed: Instant::now(),
             tariff: Some(estimate.tariff),
             job,
             recorded: Usage::new(),
@@ -136,11 +143,15 @@ impl Hold {
         estimate: Option<Estimate>,
         would_be: Error,
     ) -> Self {
+        let nothing = guard.prices.unit().zero();
+        let most = estimate.as_ref().map_or(nothing, |estimate| estimate.amount);
         Self {
             guard,
             account,
             key: job.key.clone().unwrap_or_else(IdempotencyKey::unique),
             backing: Backing::Observed(would_be),
+            most,
+            renewed: Instant::now(),
             tariff: estimate.map(|estimate| estimate.tariff),
             job,
             recorded: Usage::new(),
@@ -171,7 +182,7 @@ impl Hold {
         }
     }
 
-    /// What was available after it was held.
+    /// What was available after it was held, or grew.
     #[must_use]
     pub fn available(&self) -> Option<Amount> {
         match &self.backing {
@@ -217,11 +228,40 @@ impl Hold {
     /// [`Error::UnknownPrice`] for a quantity without a price, [`Error::InvalidJob`] if the sum cannot be kept.
     /// Nothing is noted then.
     pub fn record(&mut self, usage: &Usage) -> Result<(), Error> {
+        let sum = self.recorded_with(usage)?;
+        self.cost(&sum)?;
+        self.note(sum);
+        Ok(())
+    }
+
+    pub(super) fn recorded_with(&self, usage: &Usage) -> Result<Usage, Error> {
         let mut sum = self.recorded.clone();
         sum.add(usage).map_err(|error| Error::from_usage(&error))?;
-        self.cost(&sum)?;
-        self.recorded = sum;
-        Ok(())
+        Ok(sum)
+    }
+
+    pub(super) fn note(&mut self, recorded: Usage) {
+        self.recorded = recorded;
+    }
+
+    /// The hold as it was when last seen; `None` for work that is only observed.
+    pub(super) const fn state(&self) -> Option<&HoldState> {
+        match &self.backing {
+            Backing::Held { state, .. } => Some(state),
+            Backing::Observed(_) => None,
+        }
+    }
+
+    pub(super) fn total(&self) -> Option<Amount> {
+        self.state().map(HoldState::total)
+    }
+
+    /// Takes note of how the hold stands now, and of what is available if that is known too.
+    pub(super) fn changed(&mut self, now: HoldState, there: Option<Amount>) {
+        if let Backing::Held { state, available } = &mut self.backing {
+            *state = now;
+            *available = there.unwrap_or(*available);
+        }
     }
 
     /// What was recorded so far.
@@ -282,11 +322,7 @@ impl Hold {
         if self.observed().is_some() {
             return LedgerFuture::ready(Ok(unbooked(cost)));
         }
-        // What the caller is not willing to pay is not asked of it.
-        let charge = match self.job.budget {
-            Some(budget) if budget.minor() < cost.minor() => budget,
-            _ => cost,
-        };
+        let charge = self.to_charge(cost);
         let unasked = cost.minor().saturating_sub(charge.minor());
         let (guard, account) = (Arc::clone(&self.guard), self.account.clone());
         let context = self.job.notice_context;
@@ -297,6 +333,19 @@ impl Hold {
             let notices = guard.notices(&account, &settled, None, context);
             Ok(Receipt { settled, booked: true, notices })
         })
+    }
+
+    /// The same with nobody left to read the answer: what it would have told is left to the customer's next work.
+    fn settle_unheard(&self, cost: Amount) {
+        drop(self.guard.ledger.capture(self.capture_request(self.to_charge(cost)).unheard()));
+    }
+
+    /// What of a cost is asked for. What the caller is not willing to pay is not asked of it.
+    fn to_charge(&self, cost: Amount) -> Amount {
+        match self.job.budget {
+            Some(budget) if budget.minor() < cost.minor() => budget,
+            _ => cost,
+        }
     }
 
     /// Takes note that a settlement was submitted, and of its answer.
@@ -317,7 +366,7 @@ impl Hold {
         }
     }
 
-    fn cost(&self, usage: &Usage) -> Result<Amount, Error> {
+    pub(super) fn cost(&self, usage: &Usage) -> Result<Amount, Error> {
         let unit = self.guard.prices.unit();
         match &self.tariff {
             Some(tariff) => tariff.charge(usage, unit).map_err(|error| Error::from_price(&error)),
@@ -346,13 +395,18 @@ impl Drop for Hold {
                 // If more than the hold was refused, the hold is what there is to take.
                 let within = cost.minor() <= self.amount().minor();
                 let rejected = self.guard.policy.over_capture == OverCapture::Reject;
-                drop(self.settle(if rejected && !within { self.amount() } else { cost }));
+                self.settle_unheard(if rejected && !within { self.amount() } else { cost });
             }
             (Some(Asked::Void), _) => drop(self.void()),
             (None, OnDrop::LeaveToExpire) => {}
-            (None, OnDrop::CaptureHold) => drop(self.settle(self.amount())),
+            (None, OnDrop::CaptureHold) => self.settle_unheard(self.amount()),
             (None, OnDrop::Settle) if self.recorded.is_empty() => drop(self.void()),
-            (None, OnDrop::Settle) => drop(self.capture_recorded()),
+            (None, OnDrop::Settle) => {
+                // What cannot be priced was not recorded.
+                if let Ok(cost) = self.cost(&self.recorded) {
+                    self.settle_unheard(cost);
+                }
+            }
         }
     }
 }

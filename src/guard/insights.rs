@@ -25,7 +25,8 @@ use crate::sync::{Mutex, MutexGuard, PoisonError};
 
 /// What is known about the spending of accounts: how fast, and on what. A refusal that is to say so asks
 /// [`known`](Self::known), which answers at once and never reads anything; what is to be known is read by
-/// [`refresh`](Self::refresh), in the background or after the answer was sent.
+/// [`refresh`](Self::refresh), in the background or after the answer was sent. A client may be refused many times in a
+/// row: refresh where nothing is known or the [age](Insight::age) says that it is time, not after every answer.
 ///
 /// Bounded: so many accounts, a refresh of so many pages each, the last 31 days. Clones share what is known.
 ///
@@ -329,8 +330,8 @@ impl Insight {
 
     /// How fast it spends; `None` if too little is known.
     #[must_use]
-    pub fn burn_rate(&self) -> Option<&BurnRate> {
-        self.known.burn_rate.as_ref()
+    pub fn burn_rate(&self) -> Option<BurnRate> {
+        self.known.burn_rate
     }
 
     /// How long so much will last; `None` if too little is known, or it is in another unit.

@@ -39,6 +39,8 @@ pub struct Job {
     pub(crate) labels: Labels,
     pub(crate) on_drop: OnDrop,
     pub(crate) notice_context: NoticeContext,
+    /// With how much of a quantity to begin.
+    beginning: Vec<(QuantityName, Quantity)>,
     /// Other prices for the same, with what people know them by.
     pub(crate) others: Vec<(Label, Cow<'static, str>)>,
     pub(crate) continues: bool,
@@ -83,7 +85,11 @@ impl Extent {
 #[derive(Clone, Debug)]
 pub(crate) struct Estimate {
     pub(crate) tariff: std::sync::Arc<Tariff>,
+    /// All of it at its most.
     pub(crate) amount: Amount,
+    /// What to hold at first.
+    pub(crate) first: Amount,
+    /// The least that will do to begin.
     pub(crate) minimum: Amount,
 }
 
@@ -109,6 +115,7 @@ impl Job {
             labels: Labels::default(),
             on_drop: OnDrop::default(),
             notice_context: NoticeContext::new(),
+            beginning: Vec::new(),
             others: Vec::new(),
             continues: false,
         }
@@ -147,6 +154,17 @@ impl Job {
             Some(Extent::AtMost(most) | Extent::Between(_, most)) => Extent::Between(least, most),
             Some(Extent::Exact(_) | Extent::Contradiction) => Extent::Contradiction,
         })
+    }
+
+    /// It is held for so much of a quantity at first, and grows by [`Hold::spend`](crate::Hold::spend) while it is used, up to what
+    /// [`at_most`](Self::at_most) says: for streams, of which hardly any is as long as it might be. As little as that will do
+    /// to begin. It changes nothing about what a retry with the same key has to repeat.
+    #[must_use]
+    pub fn beginning_with(mut self, name: impl Into<QuantityName>, quantity: impl Into<Quantity>) -> Self {
+        let (name, quantity) = (name.into(), quantity.into());
+        self.beginning.retain(|(known, _)| *known != name);
+        self.beginning.push((name, quantity));
+        self
     }
 
     fn set(mut self, name: QuantityName, extent: impl FnOnce(Option<Extent>) -> Extent) -> Self {
@@ -313,14 +331,31 @@ impl Job {
     ) -> Result<Estimate, Error> {
         let tariff = prices.tariff(price).map_err(|error| Error::from_price(&error))?;
         let tariff = tariff.in_force(clock, &self.labels);
-        let price = |most: fn(Extent) -> Quantity| {
-            let quantities = self.quantities.iter().map(|(name, known)| known.bounds(name, most(*known)));
+        let price = |quantity: &dyn Fn(&str, Extent) -> Quantity| {
+            let quantities =
+                self.quantities.iter().map(|(name, known)| known.bounds(name, quantity(name, *known)));
             tariff.ceiling_of(&quantities, prices.unit()).map_err(|error| Error::from_price(&error))
         };
-        let amount = price(Extent::most)?;
+        let beginning =
+            |name: &str| self.beginning.iter().find(|(known, _)| known == name).map(|(_, it)| *it);
+        let amount = price(&|_, extent| extent.most())?;
+        let begins = !self.beginning.is_empty();
+        let first = if begins {
+            price(&|name, extent| beginning(name).unwrap_or_else(|| extent.most()))?
+        } else {
+            amount
+        };
         let shrinks = self.quantities.iter().any(|(_, extent)| matches!(extent, Extent::Between(..)));
-        let minimum = if shrinks { price(Extent::least)? } else { amount };
-        Ok(Estimate { tariff, amount, minimum })
+        let minimum = if shrinks || begins {
+            let least = |name: &str, extent: Extent| match beginning(name) {
+                Some(first) => extent.least().min(first),
+                None => extent.least(),
+            };
+            price(&least)?
+        } else {
+            amount
+        };
+        Ok(Estimate { tariff, amount, first, minimum })
     }
 
     fn check(&self) -> Result<(), Error> {
@@ -332,6 +367,15 @@ impl Job {
         }
         if self.quantities.len() > Usage::MAX {
             return Err(Error::from_usage(&UsageError::TooMany { count: self.quantities.len() }));
+        }
+        for (name, first) in &self.beginning {
+            match self.quantities.iter().find(|(known, _)| known == name) {
+                Some((_, Extent::AtMost(most) | Extent::Between(_, most))) if first <= most => {}
+                Some((_, Extent::AtMost(_) | Extent::Between(..))) => {
+                    return Err(invalid("what a quantity begins with must not exceed its bound", name));
+                }
+                _ => return Err(invalid("what a quantity begins with needs a bound", name)),
+            }
         }
         for (name, extent) in &self.quantities {
             if !is_name(name) {

@@ -25,7 +25,7 @@ use crate::told::{Level, Standing};
 /// use billing_guard::{Job, NoticeContext, Timestamp};
 ///
 /// let until: Timestamp = "2026-12-01T08:00:00.000000Z".parse()?;
-/// let job = Job::new("query").with_notice_context(NoticeContext::new().snoozed_until(until));
+/// let job = Job::new("query").with_notice_context(NoticeContext::new().with_snoozed_until(until));
 /// # let _ = job;
 /// # Ok::<(), billing_guard::TimestampError>(())
 /// ```
@@ -43,10 +43,12 @@ impl NoticeContext {
         Self { snoozed_until: None, topped_up_automatically: false, burn_rate: None }
     }
 
-    /// The customer asked to be reminded later: nothing is told before, on the ledger's clock. The first reply from then on
-    /// tells of every threshold that the balance is below, crossed meanwhile or before.
+    /// The customer asked to be reminded later: nothing is told before, on the ledger's clock, but that it was given a
+    /// courtesy or topped up automatically. The first reply from then on tells of every threshold that the balance is below,
+    /// crossed meanwhile or before, and of credit that ends soon; and if it is to a hold or charge under a spend cap of which
+    /// more was spent, of that cap.
     #[must_use]
-    pub const fn snoozed_until(mut self, until: Timestamp) -> Self {
+    pub const fn with_snoozed_until(mut self, until: Timestamp) -> Self {
         self.snoozed_until = Some(until);
         self
     }
@@ -142,17 +144,23 @@ fn told_by<T>(applied: &Applied<T>, rules: &NoticeRules, context: NoticeContext)
     if applied.is_replay() || context.snoozed_until.is_some_and(|until| standing.at < until) {
         return Vec::new();
     }
+    // Reminded later is now: whatever was told before, it is told again.
+    let is_reminder = context.snoozed_until.is_some_and(|until| standing.told.at < until);
+    let (lowest, since) = match is_reminder {
+        true => (i64::MAX, Timestamp::from_micros(i64::MIN)),
+        false => (standing.told.lowest, standing.told.at),
+    };
     let mut notices = Vec::new();
     if !context.topped_up_automatically {
-        balance(standing, applied.unit, rules, context, &mut notices);
+        balance(standing, lowest, applied.unit, rules, context, &mut notices);
     }
     for level in standing.levels.iter() {
-        notices.extend(cap(level, applied.unit, rules));
+        let told = if is_reminder { 0 } else { level.told };
+        notices.extend(cap(level, told, applied.unit, rules));
     }
     if let Some(within) = rules.credit_ending {
         let grants = standing.grants.list().iter();
-        notices
-            .extend(grants.filter_map(|grant| credit_ending(grant, standing.told.at, standing.at, within)));
+        notices.extend(grants.filter_map(|grant| credit_ending(grant, since, standing.at, within)));
     }
     notices
 }
@@ -160,14 +168,12 @@ fn told_by<T>(applied: &Applied<T>, rules: &NoticeRules, context: NoticeContext)
 /// The thresholds that the balance fell below, those of one kind with the highest first.
 fn balance(
     standing: &Standing,
+    lowest: i64,
     unit: Unit,
     rules: &NoticeRules,
     context: NoticeContext,
     notices: &mut Vec<Notice>,
 ) {
-    // Reminded later is now: whatever was told before, it is told again.
-    let is_reminder = context.snoozed_until.is_some_and(|until| standing.told.at < until);
-    let lowest = if is_reminder { i64::MAX } else { standing.told.lowest };
     let crossed = |threshold: i64| lowest >= threshold && threshold > standing.posted;
     let balance = unit.minor(standing.posted);
     let in_unit = |amount: &&Amount| amount.unit() == unit;
@@ -203,13 +209,13 @@ fn share_of(amount: i64, percent: u8) -> i64 {
     i64::try_from(share).unwrap_or(i64::MAX)
 }
 
-/// The highest share of a cap that is spent now and was not when last told.
-fn cap(level: &Level, unit: Unit, rules: &NoticeRules) -> Option<Notice> {
+/// The highest share of a cap that is spent now and was not when so much was told.
+fn cap(level: &Level, told: i64, unit: Unit, rules: &NoticeRules) -> Option<Notice> {
     let reached = |spent: i64, percent: u8| {
         i128::from(spent).saturating_mul(100) >= i128::from(level.limit).saturating_mul(percent.into())
     };
     let shares = rules.cap_spent.iter().copied();
-    let crossed = shares.filter(|percent| reached(level.used, *percent) && !reached(level.told, *percent));
+    let crossed = shares.filter(|percent| reached(level.used, *percent) && !reached(told, *percent));
     crossed.max().map(|percent| Notice::CapNearlyReached {
         label: level.label.clone(),
         percent,
@@ -251,7 +257,9 @@ fn told_by_time(
             let since = since.max(hold.opened_at());
             hold.is_open() && now < hold.ends_at() && has_come(hold.ends_at(), since, now, within)
         });
-        notices.extend(soon.map(|hold| Notice::HoldEndsSoon { ends_at: hold.ends_at() }));
+        notices.extend(
+            soon.map(|hold| Notice::HoldEndsSoon { key: hold.key().clone(), ends_at: hold.ends_at() }),
+        );
     }
     notices
 }

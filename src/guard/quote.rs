@@ -84,7 +84,7 @@ impl Unanswered {
             caps: job.caps_with(&guard.policy.caps)?,
             lifetime: job.lifetime.unwrap_or(guard.policy.lifetime),
         };
-        let held = guard.to_hold(job, estimate.amount);
+        let held = guard.to_hold(job, estimate.first);
         Ok(Self { job: job.clone(), estimate, held, limits })
     }
 

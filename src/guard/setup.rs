@@ -166,10 +166,15 @@ pub(super) fn check_policy(policy: &Policy, unit: Unit) -> Result<(), SetupError
             return invalid(what, limit.to_string(), "must not be negative");
         }
     }
-    for count in [notices.low_balance.len(), notices.low_share.len(), notices.cap_spent.len()] {
-        if count > NoticeRules::MAX_THRESHOLDS {
-            return invalid("number of thresholds", count.to_string(), "must be at most 16");
-        }
+    let thresholds = [
+        ("number of low-balance thresholds", notices.low_balance.len()),
+        ("number of shares of the latest top-up", notices.low_share.len()),
+        ("number of shares of a cap", notices.cap_spent.len()),
+    ];
+    if let Some((what, count)) =
+        thresholds.into_iter().find(|(_, count)| *count > NoticeRules::MAX_THRESHOLDS)
+    {
+        return invalid(what, count.to_string(), "must be at most 16");
     }
     if let Some(percent) = notices.low_share.iter().find(|percent| !(1..=99).contains(*percent)) {
         return invalid("share of the latest top-up", format!("{percent} %"), "must be from 1 to 99 %");

@@ -213,6 +213,9 @@ pub struct CaptureRequest {
     pub late: LateCapture,
     /// How far below zero the `Debt` choices may go. Nothing by default.
     pub debt_limit: Amount,
+    /// Whether nobody will read the reply. Then it tells nobody how low the balance is: that is left to the next work. Not so
+    /// by default.
+    pub unheard: bool,
 }
 
 impl CaptureRequest {
@@ -227,6 +230,7 @@ impl CaptureRequest {
             over: OverCapture::default(),
             late: LateCapture::default(),
             debt_limit: total.unit().zero(),
+            unheard: false,
         }
     }
 
@@ -255,6 +259,14 @@ impl CaptureRequest {
     #[must_use]
     pub fn with_debt_limit(mut self, debt_limit: Amount) -> Self {
         self.debt_limit = debt_limit;
+        self
+    }
+
+    /// Says that nobody will read the reply, so that what there is to [tell](crate::Applied::lowest_told) is left to the next
+    /// work.
+    #[must_use]
+    pub fn unheard(mut self) -> Self {
+        self.unheard = true;
         self
     }
 }

@@ -6,6 +6,7 @@ mod reader;
 
 use std::borrow::Cow;
 
+use crate::amount::Amount;
 use crate::messages::written::Style;
 use crate::messages::{Messages, Place, Tone};
 use crate::notice::Notice;
@@ -108,15 +109,19 @@ impl Messages for English {
             Choice::OtherAccount { .. } => "Use another account",
             Choice::ViewUsage { .. } => "See what the balance was spent on",
             Choice::Pricing { .. } => "See the prices",
-            Choice::Alerts { .. } => "Be told in time next time",
+            Choice::Alerts { .. } => "Get notices in time",
             Choice::RemindLater { .. } => "Be reminded later",
             Choice::Contact { .. } => "Talk to us",
         })
     }
 
+    fn amount(&self, amount: Amount) -> Cow<'_, str> {
+        STYLE.amount(amount).into()
+    }
+
     fn basis(&self, basis: Basis) -> Option<Cow<'_, str>> {
         Some(match basis {
-            Basis::ThisRequest => "just enough for this request".into(),
+            Basis::ThisRequest => "enough for this request".into(),
             Basis::Lasts(runway) => format!("{} at your current rate", notices::about(runway)).into(),
             Basis::MoreRequests(more) => {
                 format!("this request and {} more like it", STYLE.number(&more.to_string())).into()

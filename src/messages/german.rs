@@ -6,6 +6,7 @@ mod reader;
 
 use std::borrow::Cow;
 
+use crate::amount::Amount;
 use crate::clock::Timestamp;
 use crate::messages::written::Style;
 use crate::messages::{Messages, Place, Tone};
@@ -93,9 +94,13 @@ impl Messages for German {
         })
     }
 
+    fn amount(&self, amount: Amount) -> Cow<'_, str> {
+        STYLE.amount(amount).into()
+    }
+
     fn basis(&self, basis: Basis) -> Option<Cow<'_, str>> {
         Some(match basis {
-            Basis::ThisRequest => "gerade genug für diese Anfrage".into(),
+            Basis::ThisRequest => "genug für diese Anfrage".into(),
             Basis::Lasts(runway) => {
                 format!("{} bei Ihrem derzeitigen Verbrauch", notices::about(runway)).into()
             }

@@ -28,7 +28,7 @@ pub enum Disclosure {
     Nothing,
     /// And what would fit: how many rows, which cheaper price. Whoever asks often enough can tell the balance from it.
     WhatFits,
-    /// And the amounts: required, available, held, missing, charged; amounts to top up by; how much of what is included is
+    /// And the amounts: requested, required, available, held, missing, charged; amounts to top up by; how much of what is included is
     /// used; how long the balance will last.
     Amounts,
     /// And where the credit went. Only for the account's owner.
@@ -37,6 +37,30 @@ pub enum Disclosure {
 
 /// What a host knows about a refused customer beyond the refusal, for the answer. Made for each request, mostly by cloning
 /// what is the same for all and adding what is this customer's.
+///
+/// In a body the details have these names, whatever its [`Shape`](crate::Shape); but `Google` has them as text, and `Text` has
+/// the options alone, as lines. What is not disclosed or not known is absent. Amounts and quantities are decimal text, moments RFC 3339; an object with an amount in another unit has a `unit` of its own.
+///
+/// | name | what | from |
+/// |---|---|---|
+/// | `reason` | the word for the [kind](RefusalKind::as_str) | any level |
+/// | `cap`, `resets_at` | the label of a spend cap, and when it resets | any level |
+/// | `maximum` | the most that one request may be | any level |
+/// | `unit` | the code of the unit of all amounts | the first amount |
+/// | `requested`, `required`, `available`, `held`, `shortfall` | what was asked for, needed, there, in use and missing | `Amounts` |
+/// | `released_in` | by when some of what is in use must be free, in seconds | `Amounts` |
+/// | `fits` | `[{name, quantity}]`: how much of one quantity would fit, with the others in full | `WhatFits` |
+/// | `alternatives` | `[{label, estimate}]`: other prices at which all would fit | `WhatFits` |
+/// | `plan` | the plan's label | any level |
+/// | `included` | `{used, included}` | `Amounts` |
+/// | `runway` | `{at_least_days, about_days, at_most_days}` | `Amounts` |
+/// | `top_uses` | `{label, since, total, uses: [{value, spent}]}` | `Usage` |
+/// | `work` | `{charged, delivered: {<name>: <quantity>}}` | `Amounts` |
+/// | `options` | `[{kind, text, link, plan, amounts: [{amount, basis, link}]}]`, in the host's order | any level, `amounts` from `Amounts` |
+/// | `offers` | `[{text, valid_until, terms}]` | any level |
+/// | `claims` | `[{text, source, as_of}]` | any level |
+///
+/// Without details, and at the first level, a body has none of them.
 ///
 /// ```
 /// use billing_guard::{Details, Disclosure, Free, Options, Refusal, Renderer};
@@ -263,6 +287,12 @@ impl<'a> Disclosed<'a> {
     #[must_use]
     pub fn alternatives(&self) -> &'a [Alternative] {
         self.short_at(Disclosure::WhatFits).map_or(&[], InsufficientBalance::alternatives)
+    }
+
+    /// What was asked for: the estimate of the request.
+    #[must_use]
+    pub fn requested(&self) -> Option<Amount> {
+        self.short_at(Disclosure::Amounts).map(InsufficientBalance::requested)
     }
 
     /// The least that would have been accepted.

@@ -69,7 +69,7 @@ impl RefusalKind {
         Self::HoldLost,
     ];
 
-    /// The word for it in logs, such as `insufficient_balance`.
+    /// The word for it in logs, and in the details of an answer, such as `insufficient_balance`.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {

@@ -7,13 +7,15 @@ use serde_json::value::RawValue;
 
 use super::details::DetailsView;
 use super::{Renderer, Shape, codes, json};
+use crate::amount::Amount;
 use crate::messages::Place;
 use crate::refusal::{Basis, Choice, Disclosed, RefusalKind};
 
 /// One answer, as far as the client may read it, with the words the host has for it: all that a [`Shape`] is made from.
 ///
 /// The built-in shapes are made from nothing else, so a [custom one](Shape::custom) can be all that they are, and neither
-/// can tell more than the [disclosure](crate::Disclosure) allows.
+/// can tell more than the [disclosure](crate::Disclosure) allows. To try a shape or a hook that takes one,
+/// [render](Renderer::render) any [`Refusal`](crate::Refusal) with it.
 pub struct Answer<'a> {
     renderer: &'a Renderer,
     told: Disclosed<'a>,
@@ -85,8 +87,8 @@ impl<'a> Answer<'a> {
         self.renderer.messages.message(&self.told, place)
     }
 
-    /// The text for the reader: that of the catalogue, or `message` where it has only one. If the host wants it so, the
-    /// name stands before it.
+    /// The text for the reader: that of the catalogue, or where it has only one this `message`, which
+    /// [`message`](Self::message) gave. If the host wants it so, the name stands before it.
     #[must_use]
     pub fn readable_message<'t>(&'t self, message: &'t str) -> Cow<'t, str> {
         let readable = self.renderer.messages.readable_message(&self.told).unwrap_or(Cow::Borrowed(message));
@@ -106,6 +108,12 @@ impl<'a> Answer<'a> {
     #[must_use]
     pub fn basis(&self, basis: Basis) -> Option<Cow<'_, str>> {
         self.renderer.messages.basis(basis)
+    }
+
+    /// An amount as a sentence writes it.
+    #[must_use]
+    pub fn amount(&self, amount: Amount) -> Cow<'_, str> {
+        self.renderer.messages.amount(amount)
     }
 
     /// The host's fallback payload, as JSON.
@@ -145,8 +153,9 @@ impl<'a> Answer<'a> {
         self.details().map(|details| String::from_utf8_lossy(&json(&details)).into_owned())
     }
 
-    pub(super) fn details(&self) -> Option<DetailsView<'_>> {
-        DetailsView::of(self)
+    /// In a box, since most answers have none and would only move the room for them around.
+    pub(super) fn details(&self) -> Option<Box<DetailsView<'_>>> {
+        DetailsView::of(self).map(Box::new)
     }
 
     pub(super) fn raw_data(&self) -> Option<&RawValue> {

@@ -27,7 +27,7 @@ struct AnthropicError<'a> {
 struct AnthropicDetails<'a> {
     error_code: &'a str,
     #[serde(flatten)]
-    details: Option<DetailsView<'a>>,
+    details: Option<Box<DetailsView<'a>>>,
 }
 
 pub(super) fn body(answer: &Answer<'_>) -> Vec<u8> {

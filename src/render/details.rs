@@ -28,6 +28,8 @@ pub(super) struct DetailsView<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     maximum: Option<Decimal>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    requested: Option<Decimal>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     required: Option<Decimal>,
     #[serde(skip_serializing_if = "Option::is_none")]
     available: Option<Decimal>,
@@ -75,6 +77,7 @@ impl<'a> DetailsView<'a> {
             resets_at: told.resets_at(),
             unit: unit.map(UnitCode),
             maximum: told.maximum().map(Decimal),
+            requested: told.requested().map(Decimal),
             required: told.required().map(Decimal),
             available: told.available().map(Decimal),
             held: told.held().map(Decimal),

@@ -11,7 +11,7 @@ struct ErrorString<'a> {
     error: &'a str,
     message: &'a str,
     #[serde(skip_serializing_if = "Option::is_none")]
-    details: Option<DetailsView<'a>>,
+    details: Option<Box<DetailsView<'a>>>,
 }
 
 pub(super) fn body(answer: &Answer<'_>) -> Vec<u8> {

@@ -15,7 +15,7 @@ struct Flat<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     error: Option<OpenAiError<'a>>,
     #[serde(flatten)]
-    details: Option<DetailsView<'a>>,
+    details: Option<Box<DetailsView<'a>>>,
     code: u16,
     name: &'a str,
     status: u32,

@@ -101,7 +101,7 @@ fn links(answer: &Answer<'_>, choice: &Choice) -> Vec<HelpLink> {
         _ => &[],
     };
     let of_amounts = amounts.iter().filter_map(|one| {
-        let description = format!("{text}: {}", one.amount.human());
+        let description = format!("{text}: {}", answer.amount(one.amount));
         one.link.as_ref().map(|link| HelpLink { description, url: link.to_string() })
     });
     own.into_iter().chain(of_amounts).collect()

@@ -90,7 +90,8 @@ impl Serialize for GrpcStatus {
 
 impl Renderer {
     /// The same as [`render_with`](Self::render_with) for a gRPC call: what may be told and in which words is decided in
-    /// the same way. The renderer's shape and what belongs to HTTP alone do not matter.
+    /// the same way. The renderer's shape and what belongs to HTTP alone do not matter. Of a guard's error it is
+    /// `guard.renderer().grpc_status(&error.refusal(), &details)`.
     #[must_use]
     pub fn grpc_status(&self, refusal: &Refusal, details: &Details) -> GrpcStatus {
         // So that the words are those of that shape.

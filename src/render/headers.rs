@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use http::HeaderName;
 
-use super::{Answer, Renderer, wait_seconds};
+use super::{Answer, Renderer, Shape, wait_seconds};
 
 pub(super) type Header = (Cow<'static, str>, Cow<'static, str>);
 
@@ -43,20 +43,25 @@ impl fmt::Debug for Hook {
 
 /// All headers of an answer. What does not fit into a header is not there.
 pub(super) fn of(renderer: &Renderer, answer: &Answer<'_>) -> Vec<Header> {
-    let ours = |name: &'static str, value: Cow<'static, str>| (Cow::Borrowed(name), value);
     let mut headers = Vec::with_capacity(6);
-    headers.push(ours("content-type", Cow::Borrowed(renderer.shape.content_type())));
-    headers.push(ours("content-language", renderer.messages.language()));
-    headers.push(ours("cache-control", Cow::Borrowed("no-store")));
+    let mut ours = |name: &'static str, value: Cow<'static, str>| headers.push((Cow::Borrowed(name), value));
+    let content_type = renderer.shape.content_type();
+    if !matches!(renderer.shape, Shape::Custom(_)) || fits(content_type) {
+        ours("content-type", Cow::Borrowed(content_type));
+    }
+    let language = renderer.messages.language();
+    if fits(&language) {
+        ours("content-language", language);
+    }
+    ours("cache-control", Cow::Borrowed("no-store"));
     let retry_helps = answer.told().kind().retry_helps();
-    headers.push(ours("x-should-retry", Cow::Borrowed(if retry_helps { "true" } else { "false" })));
+    ours("x-should-retry", Cow::Borrowed(if retry_helps { "true" } else { "false" }));
     if let Some(wait) = answer.told().retry_after() {
-        headers.push(ours("retry-after", Cow::Owned(wait_seconds(wait).to_string())));
+        ours("retry-after", Cow::Owned(wait_seconds(wait).to_string()));
     }
     if let Some(vary) = renderer.vary {
-        headers.push(ours("vary", Cow::Borrowed(vary)));
+        ours("vary", Cow::Borrowed(vary));
     }
-    headers.retain(|(_, value)| fits(value));
     if let Some(hook) = &renderer.hook {
         let own = (hook.0)(answer).into_iter().filter(|(_, value)| fits(value));
         let named = own.filter_map(|(name, value)| Some((own_name(&name).ok()?.into(), value.into())));
@@ -69,7 +74,7 @@ pub(super) fn of(renderer: &Renderer, answer: &Answer<'_>) -> Vec<Header> {
 pub(super) fn fits(value: &str) -> bool {
     !value.is_empty()
         && value.len() <= MAX_VALUE
-        && value.bytes().all(|byte| byte == b' ' || byte.is_ascii_graphic())
+        && value.bytes().all(|byte| (b' '..=b'~').contains(&byte))
         && !value.starts_with(' ')
         && !value.ends_with(' ')
 }

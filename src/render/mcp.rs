@@ -46,7 +46,7 @@ struct Content<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     retry_after: Option<u64>,
     #[serde(flatten)]
-    details: Option<DetailsView<'a>>,
+    details: Option<Box<DetailsView<'a>>>,
 }
 
 impl McpResult {
@@ -80,7 +80,8 @@ impl Serialize for McpResult {
 
 impl Renderer {
     /// The same as [`render_with`](Self::render_with) for a tool call: what may be told and in which words is decided in the
-    /// same way. The renderer's shape and what belongs to HTTP alone do not matter.
+    /// same way. The renderer's shape and what belongs to HTTP alone do not matter. Of a guard's error it is
+    /// `guard.renderer().mcp_result(&error.refusal(), &details)`.
     #[must_use]
     pub fn mcp_result(&self, refusal: &Refusal, details: &Details) -> McpResult {
         // So that the words are those of that shape.

@@ -15,7 +15,7 @@ impl Renderer {
     /// | type asked for | shape |
     /// |---|---|
     /// | that of the host's shape, `application/json` for all that are JSON | the host's |
-    /// | `application/json`, where the host's shape is none | [`Flat`](Shape::Flat) |
+    /// | `application/json`, where the host's shape is none | [`FlatWithError`](Shape::FlatWithError), which most clients read |
     /// | `application/problem+json` | [`Problem`](Shape::Problem) |
     /// | `text/plain` | [`Text`](Shape::Text) |
     /// | `text/event-stream` | [`Event`](Shape::Event) |
@@ -60,7 +60,7 @@ impl Renderer {
 /// The shape that is asked for most, if any is asked for at all.
 fn best_shape(accept: &str, own: Shape) -> Option<Shape> {
     let ranges: Vec<(&str, u16)> = items(accept).collect();
-    let json = if is_json(own) { own } else { Shape::Flat };
+    let json = if is_json(own) { own } else { Shape::FlatWithError };
     let own_type = essence(own.content_type());
     let candidates = [
         (own_type, own),
@@ -181,9 +181,9 @@ mod tests {
             ("*/*", FlatWithError, Some(FlatWithError)),
             ("application/json", FlatWithError, Some(FlatWithError)),
             ("application/json", Problem, Some(Problem)),
-            ("application/json", Text, Some(Flat)),
-            ("application/json", Event, Some(Flat)),
-            ("application/*", Text, Some(Flat)),
+            ("application/json", Text, Some(FlatWithError)),
+            ("application/json", Event, Some(FlatWithError)),
+            ("application/*", Text, Some(FlatWithError)),
             ("text/*", Flat, Some(Text)),
             ("text/event-stream", Flat, Some(Event)),
             ("text/event-stream, application/json", Flat, Some(Flat)),
@@ -218,7 +218,7 @@ mod tests {
     fn a_custom_shape_is_found_by_its_own_type() {
         let xml = Shape::custom("xml", "application/xml; charset=utf-8", |_| Vec::new());
         assert_eq!(best_shape("application/xml", xml), Some(xml));
-        assert_eq!(best_shape("application/json", xml), Some(Shape::Flat));
+        assert_eq!(best_shape("application/json", xml), Some(Shape::FlatWithError));
         let json = Shape::custom("hal", "application/hal+json", |_| Vec::new());
         assert_eq!(best_shape("application/json", json), Some(json));
     }

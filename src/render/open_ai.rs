@@ -21,11 +21,15 @@ pub(super) struct OpenAiError<'a> {
     param: (),
     code: &'a str,
     #[serde(skip_serializing_if = "Option::is_none")]
-    details: Option<DetailsView<'a>>,
+    details: Option<Box<DetailsView<'a>>>,
 }
 
 impl<'a> OpenAiError<'a> {
-    pub(super) fn new(answer: &'a Answer<'_>, message: &'a str, details: Option<DetailsView<'a>>) -> Self {
+    pub(super) fn new(
+        answer: &'a Answer<'_>,
+        message: &'a str,
+        details: Option<Box<DetailsView<'a>>>,
+    ) -> Self {
         Self { message, error_type: answer.error_type(), param: (), code: answer.error_code(), details }
     }
 }

@@ -26,7 +26,7 @@ struct Metadata<'a> {
     limit_source: Option<&'static str>,
     remedy_hint: &'static str,
     #[serde(flatten)]
-    details: Option<DetailsView<'a>>,
+    details: Option<Box<DetailsView<'a>>>,
 }
 
 pub(super) fn body(answer: &Answer<'_>) -> Vec<u8> {

@@ -139,6 +139,9 @@ impl Recognized {
     /// [`top_up_helps`](Self::top_up_helps) and [`retry_helps`](Self::retry_helps) are `None`. A `Retry-After` header then
     /// says that waiting helps.
     ///
+    /// It is the same with the types `billing_error` and `insufficient_quota` of other services, if neither a code nor the
+    /// sentence says more: a payment that failed and a limit that is reached are called so too.
+    ///
     /// `OpenRouter` has no word for kinds without a limit: they are recognised by `reason` or a built-in sentence alone.
     #[must_use]
     pub const fn kind(&self) -> RefusalKind {

@@ -16,8 +16,11 @@ struct Problem<'a> {
     status: u16,
     detail: &'a str,
     code: &'a str,
+    /// What is there, under the name that the RFC's own example has for it; the same as `available`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    balance: Option<String>,
     #[serde(flatten)]
-    details: Option<DetailsView<'a>>,
+    details: Option<Box<DetailsView<'a>>>,
 }
 
 pub(super) fn body(answer: &Answer<'_>) -> Vec<u8> {
@@ -35,6 +38,7 @@ pub(super) fn body(answer: &Answer<'_>) -> Vec<u8> {
         status: answer.status(),
         detail: &detail,
         code: answer.error_code(),
+        balance: answer.told().available().map(|available| available.decimal().to_string()),
         details: answer.details(),
     })
 }

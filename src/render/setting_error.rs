@@ -46,8 +46,11 @@ pub enum RenderSettingError {
         text: String,
     },
     /// The link is too long for the pages about problems to begin with it.
-    #[error("the link is too long: expected at most 1,024 characters")]
-    LongProblemLink,
+    #[error("{text} is too long a link: expected at most 1,024 characters")]
+    LongProblemLink {
+        /// The link, quoted and shortened.
+        text: String,
+    },
     /// The text is no name of a header, of one that others set, or given twice.
     #[error("{text} cannot be the name of a header: {rule}")]
     InvalidHeaderName {

@@ -12,7 +12,7 @@ use crate::text::quoted;
 
 /// What the body looks like.
 ///
-/// What is told beside the sentence is left out here: see [`Details`](crate::Details).
+/// What is told beside the sentence is left out here: [`Details`](crate::Details) has the list of it.
 ///
 /// The words for `error.code` and so on, which a host can replace with [`Renderer::with_error_code`](crate::Renderer::with_error_code):
 ///
@@ -62,7 +62,8 @@ pub enum Shape {
     /// OpenRouter API read it. Details stand in `metadata`.
     OpenRouter,
     /// `application/problem+json` of RFC 9457. Its `code` is the word for the kind, and its `type` leads to a page about
-    /// it if the host [has such pages](crate::Renderer::with_problem_types). Details are members of their own.
+    /// it if the host [has such pages](crate::Renderer::with_problem_types). Details are members of their own, with
+    /// `balance` beside `available`, as the RFC's own example calls it.
     Problem,
     /// The readable message and a line feed, as plain text; then a line for each choice.
     Text,

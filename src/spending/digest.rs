@@ -144,14 +144,19 @@ impl UsageDigest {
         self.balance.and_then(|(_, runway)| runway)
     }
 
-    /// Its first and its last day: the midnights at which they begin, read on the clocks by which they are cut.
-    pub(crate) const fn days(&self) -> (Timestamp, Timestamp) {
+    /// Its first and its last day, for a text: the midnights at which they begin, read on the clocks by which they are cut. So
+    /// it is their dates that count, what stands before the `T`; the moments are [`from`](Self::from) and
+    /// [`until`](Self::until).
+    #[must_use]
+    pub const fn days(&self) -> (Timestamp, Timestamp) {
         (self.local.0, Timestamp::from_micros(self.local.1.as_micros().saturating_sub(DAY)))
     }
 
-    /// How many days it has.
-    pub(crate) const fn length(&self) -> i64 {
-        self.until.as_micros().saturating_sub(self.from.as_micros()).div_euclid(DAY)
+    /// How many days it has: 1, 7, 28 to 31, 365 or 366.
+    #[must_use]
+    pub fn length_in_days(&self) -> u32 {
+        let days = self.until.as_micros().saturating_sub(self.from.as_micros()).div_euclid(DAY);
+        u32::try_from(days).unwrap_or(u32::MAX)
     }
 }
 

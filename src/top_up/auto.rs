@@ -52,7 +52,7 @@ impl Consent {
     }
 }
 
-/// An agreement to top a balance up automatically: when what is there falls below an amount, up to another, and in a
+/// An agreement to top a balance up automatically: when it falls below an amount, up to another, and in a
 /// month never by more than a ceiling.
 ///
 /// [`decide`](Self::decide) says what to do now; the host charges. It cannot be made without a [`Consent`], and has no
@@ -96,7 +96,7 @@ impl AutoTopUp {
     pub const BACK_OFF: [Duration; 3] =
         [Duration::from_secs(3_600), Duration::from_secs(6 * 3_600), Duration::from_secs(24 * 3_600)];
 
-    /// When what is there falls below `below`, it is brought up to `up_to`, in one charge; all such charges of a month
+    /// When the balance falls below `below`, it is brought up to `up_to`, in one charge; all such charges of a month
     /// together are at most `monthly_ceiling`.
     ///
     /// # Errors
@@ -127,7 +127,7 @@ impl AutoTopUp {
         Ok(Self { below, up_to, monthly_ceiling, consent })
     }
 
-    /// When what is there falls below this, it is topped up.
+    /// When the balance falls below this, it is topped up.
     #[must_use]
     pub const fn below(&self) -> Amount {
         self.below

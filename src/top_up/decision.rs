@@ -10,11 +10,11 @@ use super::{PaymentSteps, TopUpError, in_unit};
 
 /// What the host knows when it asks an [`AutoTopUp`] to [decide](AutoTopUp::decide).
 ///
-/// Read the number of the latest automatic top-up first, what was charged after it, and what is available last: what happens in
-/// between then counts twice rather than not at all.
+/// Read the number of the latest automatic top-up first, what was charged after it, and the balance last: what happens in between
+/// then counts twice rather than not at all.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct AutoTopUpState {
-    available: Amount,
+    balance: Amount,
     charged_this_month: Amount,
     latest_automatic: u64,
     now: Timestamp,
@@ -45,7 +45,8 @@ pub struct AutoCharge {
     /// How much: an amount the provider takes.
     pub amount: Amount,
     /// The key to charge it with at the provider, and to credit what was paid with
-    /// ([`Guard::top_up`](crate::Guard::top_up)). It has the account's id in it: it is nothing to show anyone.
+    /// ([`Guard::top_up_automatically`](crate::Guard::top_up_automatically)). It has the account's id in it: it is nothing to
+    /// show anyone.
     pub key: IdempotencyKey,
     /// What of the month's ceiling is left after it.
     pub left_this_month: Amount,
@@ -76,18 +77,21 @@ pub enum NoTopUp {
 }
 
 impl AutoTopUpState {
-    /// What is available, so what running work holds counts as gone; what was charged automatically this month, in the host's
-    /// calendar, what is still on its way included; and the account's sequence number of its latest automatic top-up (the
-    /// [`seq`](crate::Entry::seq) of its entry), 0 before the first.
+    /// The balance, holds included ([`Balance::posted`](crate::Balance::posted)), as notices count it: nobody is charged for
+    /// money that is only in use. What was charged automatically this month, in the host's calendar, what is still on
+    /// its way included. And the account's sequence number of its latest automatic top-up (the
+    /// [`seq`](crate::Entry::seq) of its entry), 0 before the first; not that of one by hand, so that what was decided before
+    /// that one still has the key of what is decided after it. The host keeps it:
+    /// [`Balance::latest_top_up_seq`](crate::Balance::latest_top_up_seq) counts those by hand as well.
     #[must_use]
     pub const fn new(
-        available: Amount,
+        balance: Amount,
         charged_this_month: Amount,
         latest_automatic: u64,
         now: Timestamp,
     ) -> Self {
         Self {
-            available,
+            balance,
             charged_this_month,
             latest_automatic,
             now,
@@ -97,7 +101,8 @@ impl AutoTopUpState {
         }
     }
 
-    /// The same with what has to be there for the request at hand, so that one charge makes up for it as well.
+    /// The same with what the balance has to be for the request at hand, so that one charge makes up for it as well: what
+    /// the request requires, and what running work holds beside it.
     #[must_use]
     pub fn with_needed(mut self, needed: Amount) -> Self {
         self.needed = Some(needed);
@@ -126,7 +131,8 @@ impl TopUpDecision {
     /// What to tell the customer about a decision that charges nothing: that a payment failed and when the next attempt
     /// is, or that the agreed ceiling is in the way. It stays the same until something changes; tell it once.
     ///
-    /// Of a charge, tell each one when it is credited: [`Notice::ToppedUpAutomatically`].
+    /// A charge is told when it is credited, each time, if that is done by
+    /// [`Guard::top_up_automatically`](crate::Guard::top_up_automatically): by [`Notice::ToppedUpAutomatically`].
     #[must_use]
     pub const fn notice(&self) -> Option<Notice> {
         match self {
@@ -143,7 +149,7 @@ impl TopUpDecision {
 impl AutoTopUp {
     /// What to do now. Pure: it charges nothing and remembers nothing.
     ///
-    /// A charge brings what is there up to the agreed amount, or to what the request at hand needs if that is more; if the
+    /// A charge brings the balance up to the agreed amount, or to what the request at hand needs if that is more; if the
     /// ceiling does not leave so much, as far as it goes. It closes the gap, to the threshold and to what is needed, in one
     /// charge, or there is none.
     ///
@@ -158,8 +164,7 @@ impl AutoTopUp {
     ///
     /// ```
     /// use billing_guard::{
-    ///     AccountId, AutoTopUp, AutoTopUpState, Consent, Guard, Notice, PaymentSteps, Tariff, Timestamp, TopUpDecision, Unit,
-    ///     wait,
+    ///     AccountId, AutoTopUp, AutoTopUpState, Consent, Guard, PaymentSteps, Tariff, Timestamp, TopUpDecision, Unit, wait,
     /// };
     ///
     /// let usd = Unit::new("USD", 6)?;
@@ -168,21 +173,22 @@ impl AutoTopUp {
     /// let agreed = AutoTopUp::new(usd.amount("5")?, usd.amount("20")?, usd.amount("100")?, consent)?;
     /// let steps = PaymentSteps::new(usd.amount("5")?, usd.amount("0.01")?)?;
     ///
-    /// // 3.201 USD are there, the latest automatic top-up was its change 7, and 30 USD were charged this month.
+    /// // The balance is 3.201 USD, the latest automatic top-up was its change 7, and 30 USD were charged this month.
     /// let state = AutoTopUpState::new(usd.amount("3.201")?, usd.amount("30")?, 7, Timestamp::default());
     /// let TopUpDecision::Charge(charge) = agreed.decide(&account, &steps, &state)? else { panic!() };
     /// assert_eq!(charge.amount, usd.amount("16.80")?);
     ///
-    /// // The host charges it with `charge.key`; when the provider says that it was paid:
-    /// let guard = Guard::in_memory(usd).price("query", Tariff::new().fixed("1")?).build()?;
-    /// let credited = wait(guard.top_up(&account, charge.key.clone(), charge.amount))?;
-    /// let told = Notice::ToppedUpAutomatically {
-    ///     amount: credited.value().amount(),
-    ///     available: credited.available_after(),
-    /// };
-    /// # let _ = told;
-    /// // The provider says so again: it is credited once.
-    /// assert!(wait(guard.top_up(&account, charge.key, charge.amount))?.is_replay());
+    /// // The host charges it with `charge.key`. When the provider says that it was paid, it is credited and told:
+    /// let guard = Guard::in_memory(usd)
+    ///     .price("query", Tariff::new().fixed("1")?)
+    ///     .on_notice(|account, notice| println!("{account}: {}", notice.as_str()))
+    ///     .build()?;
+    /// let credited = wait(guard.top_up_automatically(&account, charge.key.clone(), charge.amount))?;
+    /// // The number to decide the next time with.
+    /// let latest_automatic = credited.value().seq();
+    /// # let _ = latest_automatic;
+    /// // The provider says so again: it is credited and told once.
+    /// assert!(wait(guard.top_up_automatically(&account, charge.key, charge.amount))?.is_replay());
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     ///
@@ -197,17 +203,17 @@ impl AutoTopUp {
         let unit = self.below().unit();
         let wide = |what, amount| in_unit(unit, what, amount).map(i128::from);
         in_unit(unit, "step of the provider", steps.unit().minor(steps.step))?;
-        let available = wide("available amount", state.available)?;
+        let balance = wide("balance", state.balance)?;
         let charged = wide("amount charged this month", state.charged_this_month)?;
         let needed = state.needed.map_or(Ok(i128::MIN), |needed| wide("needed amount", needed))?;
-        let mut there = available;
+        let mut there = balance;
         for (_, amount) in &state.pending {
             there = there.saturating_add(wide("pending top-up", *amount)?);
         }
         let no = |reason| Ok(TopUpDecision::No(reason));
         let at_least = needed.max(self.below().minor().into());
         if there >= at_least {
-            let is_there = available >= at_least;
+            let is_there = balance >= at_least;
             return no(if is_there { NoTopUp::EnoughThere } else { NoTopUp::OnItsWay });
         }
         let (declines, last) = state.declines.unwrap_or((0, Timestamp::default()));
@@ -279,8 +285,8 @@ mod tests {
         agreed.decide(&AccountId::new("a").unwrap(), &steps, state).unwrap()
     }
 
-    fn state(available: i64, charged: i64, hour: i64) -> AutoTopUpState {
-        AutoTopUpState::new(usd(available), usd(charged), 7, at(hour))
+    fn state(balance: i64, charged: i64, hour: i64) -> AutoTopUpState {
+        AutoTopUpState::new(usd(balance), usd(charged), 7, at(hour))
     }
 
     fn charge(amount: i64, key: &str, left: i64) -> TopUpDecision {
@@ -396,19 +402,19 @@ mod tests {
         #[test]
         fn a_charge_closes_the_gap_within_the_ceiling_or_there_is_none(
             (below, up_to) in (0_i64..1_000).prop_flat_map(|below| (Just(below), below.max(1)..2_000)),
-            ceiling in 0_i64..5_000, charged in 0_i64..5_000, available in -1_000_i64..2_000,
+            ceiling in 0_i64..5_000, charged in 0_i64..5_000, balance in -1_000_i64..2_000,
             needed in proptest::option::of(0_i64..4_000), pending in 0_i64..1_000,
             minimum in 0_i64..800, step in 1_i64..120,
         ) {
             let consent = Consent::new(at(0), "form".parse().unwrap());
             let agreed = AutoTopUp::new(usd(below), usd(up_to), usd(ceiling), consent).unwrap();
             let steps = PaymentSteps::new(usd(minimum), usd(step)).unwrap();
-            let mut state = state(available, charged, 1).with_pending("p".parse().unwrap(), usd(pending));
+            let mut state = state(balance, charged, 1).with_pending("p".parse().unwrap(), usd(pending));
             if let Some(needed) = needed {
                 state = state.with_needed(usd(needed));
             }
             let decision = agreed.decide(&AccountId::new("a").unwrap(), &steps, &state).unwrap();
-            let there = available + pending;
+            let there = balance + pending;
             let at_least = below.max(needed.unwrap_or(below));
             let payable = |amount: &i64| *amount > 0 && *amount >= minimum && amount % step == 0;
             match decision {
@@ -430,8 +436,8 @@ mod tests {
                     prop_assert_eq!(left, usd((ceiling - charged).max(0)));
                     prop_assert!(missing.minor() > left.minor());
                 }
-                TopUpDecision::No(NoTopUp::EnoughThere) => prop_assert!(available >= at_least),
-                TopUpDecision::No(NoTopUp::OnItsWay) => prop_assert!(available < at_least && there >= at_least),
+                TopUpDecision::No(NoTopUp::EnoughThere) => prop_assert!(balance >= at_least),
+                TopUpDecision::No(NoTopUp::OnItsWay) => prop_assert!(balance < at_least && there >= at_least),
                 other => prop_assert!(false, "{:?}", other),
             }
         }

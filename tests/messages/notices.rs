@@ -31,7 +31,7 @@ fn notices(name: &str) -> Vec<Notice> {
         },
         Notice::CreditEndsSoon { label: named(), remaining: usd().minor(300_000), ends_at: at },
         Notice::CreditEndsSoon { label: None, remaining: usd().minor(300_000), ends_at: at },
-        Notice::HoldEndsSoon { ends_at: at },
+        Notice::HoldEndsSoon { key: "k".parse().unwrap(), ends_at: at },
         Notice::ToppedUpAutomatically { amount: usd().minor(2_000_000), balance },
         Notice::AutoTopUpFailed { retry_at: Some(at) },
         Notice::AutoTopUpFailed { retry_at: None },

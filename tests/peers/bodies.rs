@@ -93,6 +93,13 @@ pub(crate) const PEERS: &[Peer] = &[
         word: Some("billing_error"),
     },
     Peer {
+        service: "Anthropic, billing, with its reason",
+        statuses: &[402],
+        body: r#"{"type":"error","error":{"type":"billing_error","message":"Your credit balance is too low."},"request_id":"req_011C"}"#,
+        kind: Empty,
+        word: Some("billing_error"),
+    },
+    Peer {
         service: "Gemini",
         statuses: &[402],
         body: r#"{"error":{"code":402,"message":"Your prepayment credits are depleted. Please go to your project to manage billing.","status":"RESOURCE_EXHAUSTED"}}"#,
@@ -197,6 +204,13 @@ pub(crate) const PEERS: &[Peer] = &[
         kind: SpendCapReached,
         word: Some("budget_exceeded"),
     },
+    Peer {
+        service: "Nobody in particular",
+        statuses: &[402, 429],
+        body: r#"{"error":{"message":"You have insufficient credits.","type":"insufficient_funds_error","code":"insufficient_credits"}}"#,
+        kind: Empty,
+        word: None,
+    },
 ];
 
 /// The same as the peers say it, with one thing about it that says something else.
@@ -298,6 +312,11 @@ pub(crate) const NEAR_MISSES: &[(u16, &str)] = &[
         r#"{"type":"error","error":{"type":"permission_error","message":"Your API key lacks permission."}}"#,
     ),
     (402, r#"{"type":"error","error":{"type":"billing_error"}}"#),
+    // One of ours about another kind, with its code lost.
+    (
+        402,
+        r#"{"type":"error","error":{"type":"billing_error","message":"This request would exceed a spending limit."}}"#,
+    ),
     (402, r#"{"type":"billing_error","message":"There is an issue with your billing."}"#),
     // Gemini
     (

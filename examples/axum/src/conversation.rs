@@ -1,6 +1,7 @@
 //! What this service says beside its bare answers, and to whom. All of it is the host's own: its pages, its amounts, its rules.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use billing_guard::{
     Amount, Details, Disclosure, English, Error, Free, German, Guard, Insights, Link, LinkError, Options,
@@ -12,6 +13,9 @@ use crate::billing::Charged;
 
 /// The label of each query's hold and charge: who had it run, by [`Role`].
 pub const USED_BY: &str = "used by";
+
+/// How long what is known of a customer's spending is good enough for a refusal.
+const FRESH: Duration = Duration::from_secs(60);
 
 /// The pages that a refused customer is shown.
 #[derive(Clone, Debug)]
@@ -73,9 +77,12 @@ impl Conversation {
         if caller.role == Role::App {
             return Details::new().with_options(options);
         }
-        // What was read before: a refusal waits for no statement. It is read again for the next one.
+        // What was read before: a refusal waits for no statement. It is read again for the next one, but not for each of a
+        // client that does nothing but ask again.
         let insight = self.insights.known(&caller.account);
-        tokio::spawn(self.insights.refresh(&caller.account));
+        if insight.as_ref().is_none_or(|insight| insight.age() > FRESH) {
+            tokio::spawn(self.insights.refresh(&caller.account));
+        }
 
         let (mut details, mut top_up) = (Details::new(), TopUp::new(pages.top_up.clone()));
         if let Error::InsufficientBalance(short) = error {

@@ -367,7 +367,7 @@ impl Rows {
     }
 
     /// Releases holds of an account and books starts and ends of its credit that are due, each as a change of its own and
-    /// in the order of time, up to `limit`; says how many of each.
+    /// in the order of time, holds that are due together in that of their keys, up to `limit`; says how many of each.
     fn book_due(
         &mut self,
         account: &mut Account,
@@ -377,10 +377,23 @@ impl Rows {
     ) -> (u32, u32) {
         let (now, number) = (account.state.time.max(now), account.number);
         let (mut released, mut booked) = (0_u32, 0_u32);
+        // Holds that are due together, the first of them last.
+        let (mut together, mut due_at) = (Vec::new(), Timestamp::MAX);
         while released.saturating_add(booked) < limit {
             let turn = account.state.grants.next_turn();
             if account.state.next_due <= now.min(turn) {
-                let Some((at, hash)) = account.due.pop() else { break };
+                let hash = match together.pop() {
+                    Some(hash) => hash,
+                    None => {
+                        let Some((at, hash)) = account.due.pop() else { break };
+                        due_at = at;
+                        if account.due.soonest().is_some_and(|(next, _)| next == at) {
+                            together = self.due_together(account, at, hash);
+                        }
+                        together.pop().unwrap_or(hash)
+                    }
+                };
+                let at = due_at;
                 let Self { holds, closed, .. } = self;
                 if let Some(place) = holds.get_mut(hash, |place| place.due_at(number, at).is_some()) {
                     if let HoldPlace::Open(row) = place {
@@ -392,7 +405,9 @@ impl Rows {
                     place.close(closed, hash, now);
                     released = released.saturating_add(1);
                 }
-                self.find_next_due(account, at);
+                if together.is_empty() {
+                    self.find_next_due(account, at);
+                }
             } else if turn <= now {
                 let Some(entry) = rules::turn(&mut account.state, now) else { break };
                 self.push_entry(account, entry, retained_entries);
@@ -401,7 +416,23 @@ impl Rows {
                 break;
             }
         }
+        for hash in together {
+            account.due.push(due_at, hash, usize::MAX, |_, _| true);
+        }
         (released, booked)
+    }
+
+    /// The holds of an account that are due at the same time as the one just taken out, which are taken out too, by their keys
+    /// from the last to the first. The order in which they are found says nothing, and differs from run to run.
+    fn due_together(&self, account: &mut Account, at: Timestamp, hash: u64) -> Vec<u64> {
+        let mut together = vec![hash];
+        while account.due.soonest().is_some_and(|(next, _)| next == at) {
+            together.extend(account.due.pop().map(|(_, hash)| hash));
+        }
+        let number = account.number;
+        let key = |hash: &u64| self.due_at(*hash, number, at).map(|hold| std::cmp::Reverse(hold.key.clone()));
+        together.sort_by_cached_key(key);
+        together
     }
 
     /// Makes `next_due` exact again after the hold that was due at `was_due` no longer is: the time of the topmost item

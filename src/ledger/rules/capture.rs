@@ -102,7 +102,9 @@ pub(crate) fn capture(
         next.next_seq();
         None
     };
-    let reply = next.told(&before, captured(&hold, collected, freed), Few::None);
+    let value = captured(&hold, collected, freed);
+    let reply =
+        if request.unheard { next.fresh(&before, value) } else { next.told(&before, value, Few::None) };
     let counters = counting.changed;
     let changes = Changes { account: next, hold: Some(hold), entry, charge: None, counters };
     Ok(Outcome { changes: Some(changes), reply })

@@ -192,7 +192,11 @@ pub(crate) fn void(
     next.next_seq();
     hold.status = HoldStatus::Voided;
     hold.rev = hold.rev.saturating_add(1);
-    Ok(changed(&before, next, hold, counting, Few::None))
+    // Its reply carries no notice to anyone: what there is to tell is for the next work.
+    let reply = next.fresh(&before, hold.clone());
+    let counters = counting.changed;
+    let changes = Changes { account: next, hold: Some(hold), entry: None, charge: None, counters };
+    Ok(Outcome { changes: Some(changes), reply })
 }
 
 /// Clause 5: releases a hold that is due, an ordinary change of the account, and says which counters it changes. The caller

@@ -11,7 +11,7 @@ use super::notices::{about, between};
 pub(super) fn text(digest: &UsageDigest, tone: Tone) -> String {
     let mut sentences = vec![format!("{}, {}.", when(digest), spent(digest.spent(), tone))];
     if let Some(before) = digest.spent_before() {
-        let period = match digest.length() {
+        let period = match digest.length_in_days() {
             ..=1 => "On the day",
             2..=7 => "In the week",
             8..=31 => "In the month",
@@ -37,7 +37,7 @@ pub(super) fn text(digest: &UsageDigest, tone: Tone) -> String {
 fn when(digest: &UsageDigest) -> String {
     let (first, last) = digest.days();
     let date = |day: Timestamp| day.to_string().split('T').next().unwrap_or_default().to_owned();
-    match digest.length() {
+    match digest.length_in_days() {
         ..=1 => format!("On {}", date(first)),
         _ => format!("From {} to {}", date(first), date(last)),
     }

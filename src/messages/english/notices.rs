@@ -85,7 +85,7 @@ pub(super) fn text(notice: &Notice, tone: Tone) -> String {
                 written::ending(*ends_at).human()
             )
         }
-        Notice::HoldEndsSoon { ends_at } => {
+        Notice::HoldEndsSoon { ends_at, .. } => {
             let free = if warm { "is yours to use again" } else { "comes free" };
             format!(
                 "What is set aside for a piece of running work {free} on {}. \

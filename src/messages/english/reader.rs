@@ -119,7 +119,8 @@ fn outcome(told: &Disclosed<'_>, tone: Tone) -> String {
 fn amounts(told: &Disclosed<'_>) -> Option<String> {
     let needed = STYLE.amount(told.required()?);
     let available = STYLE.amount(told.available()?);
-    let mut text = format!("It needs at least {needed}, and {available} is available");
+    let what = if told.work_was_done() { "The next part" } else { "It" };
+    let mut text = format!("{what} needs at least {needed}, and {available} is available");
     if let Some(held) = told.held() {
         text.push_str(&format!("; {} more is set aside for running work", STYLE.amount(held)));
         if let Some(wait) = told.released_in() {
@@ -241,7 +242,8 @@ fn fits(told: &Disclosed<'_>) -> Option<String> {
             return Some(match told.resets_at() {
                 Some(at) => {
                     format!(
-                        "A smaller request may fit, and this one should fit again from {} on.",
+                        "A smaller request may fit, and {} should fit again from {} on.",
+                        this(told),
                         at.human()
                     )
                 }
@@ -268,10 +270,19 @@ fn fits(told: &Disclosed<'_>) -> Option<String> {
     let ways: Vec<String> = smaller.chain(cheaper).collect();
     Some(match (told.level(), ways.is_empty()) {
         // Whether anything smaller fits is not disclosed.
-        (Disclosure::Nothing, _) => format!("A smaller request may fit, and this one {unchanged}."),
+        (Disclosure::Nothing, _) => format!("A smaller request may fit, and {} {unchanged}.", this(told)),
+        (_, true) if told.work_was_done() => format!("The next part {unchanged}."),
         (_, true) => format!("This request {unchanged}."),
-        (_, false) => format!("It would fit {}; unchanged, it {unchanged}.", written::listed(&ways, "or")),
+        (_, false) => {
+            let what = if told.work_was_done() { "The next part" } else { "It" };
+            format!("{what} would fit {}; unchanged, it {unchanged}.", written::listed(&ways, "or"))
+        }
     })
+}
+
+/// What was refused, beside a smaller request: of work that was begun it is what would have come next.
+const fn this(told: &Disclosed<'_>) -> &'static str {
+    if told.work_was_done() { "the next part of this one" } else { "this one" }
 }
 
 const fn question(kind: RefusalKind, tone: Tone) -> &'static str {

@@ -10,7 +10,7 @@ use super::{STYLE, date};
 pub(super) fn text(digest: &UsageDigest, tone: Tone) -> String {
     let mut sentences = vec![spent(digest, tone)];
     if let Some(before) = digest.spent_before() {
-        let period = match digest.length() {
+        let period = match digest.length_in_days() {
             ..=1 => "Am Tag",
             2..=7 => "In der Woche",
             8..=31 => "Im Monat",
@@ -40,7 +40,7 @@ pub(super) fn text(digest: &UsageDigest, tone: Tone) -> String {
 fn spent(digest: &UsageDigest, tone: Tone) -> String {
     let (first, last) = digest.days();
     let day = |at| date(at).split(',').next().unwrap_or_default().to_owned();
-    let (when, at_the_beginning) = match digest.length() {
+    let (when, at_the_beginning) = match digest.length_in_days() {
         ..=1 => (format!("am {}", day(first)), format!("Am {}", day(first))),
         _ => {
             let days = format!("{} bis {}", day(first), day(last));

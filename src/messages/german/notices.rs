@@ -78,15 +78,15 @@ pub(super) fn text(notice: &Notice, tone: Tone) -> String {
                 date(written::ending(*ends_at))
             )
         }
-        Notice::HoldEndsSoon { ends_at } => {
+        Notice::HoldEndsSoon { ends_at, .. } => {
+            let at = date(written::ending(*ends_at));
             let free = match tone {
-                Tone::Neutral => "wird wieder frei am",
-                Tone::Warm => "steht Ihnen wieder zur Verfügung ab",
+                Tone::Neutral => format!("wird ab {at} wieder frei"),
+                Tone::Warm => format!("steht Ihnen ab {at} wieder zur Verfügung"),
             };
             format!(
-                "Was für einen laufenden Vorgang vorgemerkt ist, {free} {}. \
-                 Dauert er länger, ist er möglicherweise nicht mehr gedeckt.",
-                date(written::ending(*ends_at))
+                "Was für einen laufenden Vorgang vorgemerkt ist, {free}. \
+                 Dauert er länger, ist er möglicherweise nicht mehr gedeckt."
             )
         }
         Notice::ToppedUpAutomatically { amount, balance } => {

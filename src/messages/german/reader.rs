@@ -140,8 +140,8 @@ fn outcome(told: &Disclosed<'_>, tone: Tone) -> String {
 fn amounts(told: &Disclosed<'_>) -> Option<String> {
     let needed = STYLE.amount(told.required()?);
     let available = STYLE.amount(told.available()?);
-    let mut text =
-        format!("Der Bedarf liegt bei mindestens {needed}, das verfügbare Guthaben bei {available}");
+    let need = if told.work_was_done() { "Der Bedarf für den nächsten Teil" } else { "Der Bedarf" };
+    let mut text = format!("{need} liegt bei mindestens {needed}, das verfügbare Guthaben bei {available}");
     if let Some(held) = told.held() {
         text.push_str(&format!("; für laufende Vorgänge vorgemerkt: {}", STYLE.amount(held)));
         if let Some(wait) = told.released_in() {
@@ -257,6 +257,11 @@ fn why(told: &Disclosed<'_>, tone: Tone) -> String {
 }
 
 fn fits(told: &Disclosed<'_>) -> Option<String> {
+    // Of work that was begun it is what would have come next that was refused.
+    let (this, this_request) = match told.work_was_done() {
+        true => ("der nächste Teil", "der nächste Teil"),
+        false => ("diese", "diese Anfrage"),
+    };
     // When the request itself would be possible.
     let unchanged = match told.kind() {
         RefusalKind::InsufficientBalance => "nach einer Aufladung",
@@ -265,7 +270,7 @@ fn fits(told: &Disclosed<'_>) -> Option<String> {
         RefusalKind::SpendCapReached => {
             return Some(match told.resets_at() {
                 Some(at) => {
-                    format!("Eine kleinere Anfrage kann möglich sein, diese wieder ab {}.", date(at))
+                    format!("Eine kleinere Anfrage kann möglich sein, {this} wieder ab {}.", date(at))
                 }
                 None => "Eine kleinere Anfrage kann möglich sein.".to_owned(),
             });
@@ -291,10 +296,13 @@ fn fits(told: &Disclosed<'_>) -> Option<String> {
     let ways: Vec<String> = smaller.chain(cheaper).collect();
     Some(match (told.level(), ways.is_empty()) {
         // Whether anything smaller fits is not disclosed.
-        (Disclosure::Nothing, _) => format!("Eine kleinere Anfrage kann möglich sein, diese {unchanged}."),
-        (_, true) => format!("Möglich ist diese Anfrage {unchanged}."),
+        (Disclosure::Nothing, _) => format!("Eine kleinere Anfrage kann möglich sein, {this} {unchanged}."),
+        (_, true) => format!("Möglich ist {this_request} {unchanged}."),
         (_, false) => {
-            format!("Möglich wäre diese Anfrage {}, unverändert {unchanged}.", written::listed(&ways, "oder"))
+            format!(
+                "Möglich wäre {this_request} {}, unverändert {unchanged}.",
+                written::listed(&ways, "oder")
+            )
         }
     })
 }

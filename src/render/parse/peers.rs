@@ -35,6 +35,9 @@ const TYPES: &[Word] = &[
     ("budget_exceeded", &[400, 422, 429], SpendCapReached),
 ];
 
+/// Types that say that money is missing, but not why: a payment may have failed, or a limit be reached.
+const UNCLEAR: &[&str] = &["billing_error", "insufficient_quota"];
+
 /// `error.metadata.limit_source` beside an integer code.
 const LIMIT_SOURCES: &[Word] = &[
     ("openrouter_credits", &[402], InsufficientBalance),
@@ -69,7 +72,8 @@ fn in_any_error_object(status: Status, top: &Top<'_>, error: &ErrorObject<'_>) -
         // With a code of its own there it is in our shape, under a name that we do not know.
         let details: ErrorDetails<'_> = object_or_default(error.details)?;
         let clear = code == Said::Nothing && details.error_code.is_none();
-        return clear.then(|| worded(kind, word, message));
+        let certain = !UNCLEAR.contains(&word) || said::has_searched_words(&message) || is_too_low(&message);
+        return clear.then(|| Recognized { certain, ..worded(kind, word, message) });
     }
     let metadata: Metadata<'_> = object_or_default(error.metadata)?;
     if let Some(source) = metadata.limit_source.and_then(string) {
@@ -91,11 +95,14 @@ fn in_message(status: Status, message: &str, code: &Said, error_type: &Said) -> 
 
 /// Sentences that one service uses, in the form it has.
 fn in_own_form(status: Status, top: &Top<'_>, error: &ErrorObject<'_>, message: &str) -> bool {
-    let message = message.to_ascii_lowercase();
     (status.is_one_of(&[402, 429])
         && is(error.status, "RESOURCE_EXHAUSTED")
-        && message.contains("prepayment credits are depleted"))
-        || (status.is(400) && is(top.kind, "error") && message.contains("credit balance is too low"))
+        && message.to_ascii_lowercase().contains("prepayment credits are depleted"))
+        || (status.is(400) && is(top.kind, "error") && is_too_low(message))
+}
+
+fn is_too_low(message: &str) -> bool {
+    message.to_ascii_lowercase().contains("credit balance is too low")
 }
 
 /// A sentence under `error`, beside `"success":false`.
