@@ -68,6 +68,9 @@ impl Quantity {
     /// The sum, or `None` if it cannot be kept exactly.
     #[must_use]
     pub fn checked_add(self, other: Self) -> Option<Self> {
+        if self.places == 0 && other.places == 0 {
+            return self.digits.checked_add(other.digits).map(Self::from);
+        }
         let places = self.places.max(other.places);
         let sum = self.scaled(places).checked_add(other.scaled(places))?;
         Self::from_u128(sum, places)
@@ -84,6 +87,9 @@ impl Quantity {
 
     /// What is left after taking `other` away; `None` if that is more, or if the rest cannot be kept exactly.
     pub(crate) fn checked_sub(self, other: Self) -> Option<Self> {
+        if self.places == 0 && other.places == 0 {
+            return self.digits.checked_sub(other.digits).map(Self::from);
+        }
         let places = self.places.max(other.places);
         Self::from_u128(self.scaled(places).checked_sub(other.scaled(places))?, places)
     }
