@@ -63,6 +63,7 @@
 //! * A [`Courtesy`] lets work begun be finished, and an [`AutoTopUp`] decides when to charge, and how much; the host charges.
 //! * [`Spending`] sums up where an account's credit went, and [`UsageDigest`] one period of it for a mail; [`BurnRate`] says
 //!   how fast it goes; [`Insights`] keeps what is known of it at hand; [`export`] writes its history for other programs.
+//! * [`UsageForecast`] learns how much work is going to take, so that no more need be held than is likely to be used.
 //! * [`Amount`] and [`Unit`], [`Quantity`] and [`Usage`], [`Timestamp`], [`Period`] and [`Clock`] are
 //!   the values.
 //!
@@ -141,7 +142,7 @@ pub use clock::{Clock, ManualClock, SystemClock, Timestamp, TimestampError};
 pub use content::Content;
 pub use entry::{ChargeRef, Entry, EntryKind, Operation};
 pub use error::{CapReached, LedgerError, LogFields, ShortReason, Shortfall};
-pub use forecast::BurnRate;
+pub use forecast::{BurnRate, ForecastSettings, KeyPath, Prediction, UsageForecast};
 pub use grant::{Draw, Grant, GrantKind, GrantTerms, Movement};
 pub use guard::error::Error;
 pub use guard::{Cover, Guard, GuardBuilder, Hold, Insight, Insights, Job, NoticeContext, Quote, SetupError};

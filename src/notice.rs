@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use serde::Serialize;
+
 use crate::amount::Amount;
 use crate::clock::Timestamp;
 use crate::id::{IdempotencyKey, Label};
@@ -13,7 +15,20 @@ use crate::runway::Runway;
 /// Thresholds are compared with the settled balance, so running work counts once it is charged: a large hold that is given
 /// back crosses nothing. After a crossing was told, it is told again only if credit came in between that lifted the balance
 /// well above: see [`Applied::lowest_told`](crate::Applied::lowest_told).
-#[derive(Clone, Debug, PartialEq, Eq)]
+///
+/// In serde an object with `notice` as its kind, for the queue that a hook puts it in:
+///
+/// ```
+/// use billing_guard::{Notice, Unit};
+///
+/// let usd = Unit::new("USD", 2)?;
+/// let notice = Notice::LowBalance { threshold: usd.amount("5")?, balance: usd.amount("4.20")? };
+/// let json = serde_json::to_string(&notice)?;
+/// assert_eq!(json, r#"{"notice":"low_balance","threshold":"5 USD/2","balance":"4.2 USD/2"}"#);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(tag = "notice", rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum Notice {
     /// The balance fell below a threshold the host set.

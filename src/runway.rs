@@ -1,7 +1,9 @@
 //! How long a balance will last.
 
+use serde::Serialize;
+
 /// How long a balance will last if spending goes on as it did: in whole days, rounded down.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 pub struct Runway {
     pub(crate) at_least_days: u32,
     pub(crate) about_days: u32,

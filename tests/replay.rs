@@ -3,8 +3,8 @@
 //! `cargo test` builds the examples too, into the folder beside that of this test's own executable, and that is where
 //! the example is looked for. With `--test` or `--all-targets` cargo builds none that can be run: then this test does.
 //!
-//! The last test replays the real traces, from the folder named by the environment variable `BILLING_GUARD_DATA`.
-//! Without it that test says that it was skipped.
+//! The last tests replay the real traces, from the folder named by the environment variable `BILLING_GUARD_DATA`.
+//! Without it they say that they were skipped.
 
 use std::cmp::Ordering;
 use std::error::Error;
@@ -29,7 +29,7 @@ const PRICES: &str = r#"{
 }"#;
 
 /// What a report has, in this order.
-const FIELDS: [&str; 15] = [
+const FIELDS: [&str; 17] = [
     "requests",
     "admitted",
     "refused",
@@ -42,7 +42,9 @@ const FIELDS: [&str; 15] = [
     "charged",
     "prepaid",
     "coverage",
+    "worst_window_coverage",
     "over_hold_ratio",
+    "mean_locked",
     "elapsed_s",
     "cycles_per_s",
 ];
@@ -493,6 +495,22 @@ fn a_wrong_argument_is_named_and_the_usage_shown() -> Result {
         (&["--prepaid-share", "0.1234567891"], "--prepaid-share"),
         (&["--trace-kind", "parquet"], "parquet"),
         (&["--json", "--json"], "--json is given twice"),
+        (&["--max-output", "longer"], "longer"),
+        (&["--hold", "balance"], "balance"),
+        (&["--hold", "forecast", "--speed", "max"], "--speed cannot be max"),
+        (&["--hold", "forecast", "--coverage", "0.49"], "0.49"),
+        (&["--hold", "forecast", "--coverage", "1"], "--coverage"),
+        (&["--hold", "forecast", "--coverage", "0.9999"], "0.9999"),
+        (&["--hold", "forecast", "--coverage", "0.9x"], "0.9x"),
+        (&["--coverage", "0.9"], "--coverage is for --hold forecast"),
+        (&["--speed", "0"], "--speed"),
+        (&["--speed", "fast"], "fast"),
+        (&["--trace-kind", "generic"], "--columns"),
+        (&["--columns", "input=a,output=b"], "--trace-kind generic"),
+        (&["--columns", "input=a"], "input=a"),
+        (&["--columns", "input=a,output=b,colour=c"], "colour"),
+        (&["--columns", "input=a,output=b,input=c"], "input=c"),
+        (&["--columns", "input=,output=b"], "input="),
     ] {
         assert_refused(&replay(files.iter().chain(more))?, &[named, "Usage: replay"]);
     }
@@ -505,6 +523,160 @@ fn a_wrong_argument_is_named_and_the_usage_shown() -> Result {
     assert!(help.status.success());
     let text = String::from_utf8(help.stdout)?;
     assert!(text.starts_with("Usage: replay") && text.contains("--self-test"), "{text}");
+    Ok(())
+}
+
+/// A trace with columns of its own: seconds, customer, input and output tokens.
+fn generic(
+    folder: &Folder,
+    requests: impl IntoIterator<Item = (u64, &'static str, u64, u64)>,
+) -> Result<PathBuf> {
+    let mut text = "who,when,prompt,note,answer\n".to_owned();
+    for (seconds, customer, input, output) in requests {
+        text += &format!("{customer},{seconds}.5,{input},,{output}\n");
+    }
+    folder.file("generic.csv", &text)
+}
+
+const COLUMNS: [&str; 4] =
+    ["--trace-kind", "generic", "--columns", "time=when,input=prompt,output=answer,customer=who"];
+
+#[test]
+fn any_file_with_named_columns_is_read() -> Result {
+    let folder = Folder::new("generic")?;
+    // Each costs 0.0035: one customer has two of three, and prepaid for one of them.
+    let trace = generic(&folder, [(0, "ana", 1_000, 100), (1, "bob", 1_000, 100), (2, "ana", 1_000, 100)])?;
+    let more = [&COLUMNS[..], &["--accounts", "2", "--max-output", "100"]].concat();
+    let wanted = serde_json::json!({ "requests": 3, "admitted": 1, "refused": 2, "prepaid": "0.00525" });
+    folder.report(&trace, "plain", &more)?.assert_fields(&wanted);
+    // Without times and customers.
+    let more = ["--trace-kind", "generic", "--columns", "output=answer,input=prompt", "--prepaid-share", "1"];
+    let more = [&more[..], &["--accounts", "1", "--max-output", "100"]].concat();
+    folder.report(&trace, "plain", &more)?.assert_fields(&serde_json::json!({ "admitted": 3 }));
+
+    let missing =
+        folder.run(&trace, "plain", &["--trace-kind", "generic", "--columns", "input=in,output=answer"])?;
+    assert_refused(&missing, &["generic.csv", "not a trace of kind generic"]);
+    for (name, line, named) in [
+        ("time.csv", "x,1e3,1,,1", "when is neither"),
+        ("date.csv", "x,2023-13-16 18:15:46,1,,1", "when is neither"),
+        ("hour.csv", "x,2023-11-16 25:15:46,1,,1", "when is neither"),
+        ("day.csv", "x,2023-11-16,1,,1", "when is neither"),
+        ("input.csv", "x,1,many,,1", "prompt is not a whole number"),
+    ] {
+        let trace = folder.file(name, &format!("who,when,prompt,note,answer\n{line}\n"))?;
+        assert_refused(&folder.run(&trace, "plain", &COLUMNS)?, &[name, "line 2", named]);
+    }
+    Ok(())
+}
+
+#[test]
+fn on_a_clock_requests_begin_and_end_when_they_should() -> Result {
+    let folder = Folder::new("clock")?;
+    // Each is held at 0.0035, for 0.3 s, 0.2 s for its input and 2 s for its output: in all 0.01 for 2.5 s of 12.5 s.
+    let trace = generic(&folder, [(10, "ana", 1_000, 100), (0, "ana", 1_000, 100)])?;
+    let more = ["--accounts", "1", "--max-output", "100", "--speed", "real"];
+    let run = |more: &[&str]| folder.report(&trace, "plain", &[&COLUMNS[..], more].concat());
+    let wanted = serde_json::json!({ "admitted": 2, "prepaid": "0.007", "mean_locked": "0.0014" });
+    run(&[&more[..], &["--prepaid-share", "1"]].concat())?.assert_fields(&wanted);
+    // The one that is first in time is admitted, and with the balance for one that leaves nothing for the second.
+    run(&more)?.assert_fields(&serde_json::json!({ "admitted": 1, "mean_locked": "0.0035" }));
+    // Ten times as many in a time: the second begins while the first runs, 1 s after it.
+    let wanted = serde_json::json!({ "admitted": 2, "mean_locked": "0.005" });
+    run(&["--accounts", "1", "--max-output", "100", "--speed", "10", "--prepaid-share", "1"])?
+        .assert_fields(&wanted);
+    // Dates are times too, over the end of a leap February.
+    let text = "when,prompt,answer\n2024-02-29 23:59:55.5,1000,100\n2024-03-01T00:00:05.500Z,1000,100\n";
+    let dates = folder.file("dates.csv", text)?;
+    let columns = ["--trace-kind", "generic", "--columns", "time=when,input=prompt,output=answer"];
+    let more = [&columns[..], &more, &["--prepaid-share", "1"]].concat();
+    folder.report(&dates, "plain", &more)?.assert_fields(&serde_json::json!({ "mean_locked": "0.0014" }));
+    Ok(())
+}
+
+#[test]
+fn a_forecast_holds_less_once_work_has_ended() -> Result {
+    let folder = Folder::new("forecast")?;
+    let more = ["--hold", "forecast", "--accounts", "1", "--prepaid-share", "1000"];
+    // All begin at once: nothing has ended when they are held, so each is held for 4,096 tokens.
+    let at_once = folder.trace("servegen", &[(1, 1_000, 100); 1_200])?;
+    let report = folder.report(&at_once, "plain", &more)?;
+    report.check(1_200, false)?;
+    report.assert_fields(&serde_json::json!({ "coverage": 1.0, "over_hold_ratio": 12.417143 }));
+    // One after the other: after thirty, what they take is known. 100 tokens are some 111 with all that may be added.
+    let requests = |count| (0..count).map(|number| (10 * number, "ana", 1_000, 100));
+    let trace = generic(&folder, requests(3_000))?;
+    let more = [&COLUMNS[..], &more].concat();
+    let report = folder.report(&trace, "plain", &more)?;
+    report.check(3_000, false)?;
+    report.assert_fields(&serde_json::json!({ "coverage": 1.0, "worst_window_coverage": 1.0 }));
+    let ratio = report.0["over_hold_ratio"].as_f64().ok_or("no ratio")?;
+    assert!((1.1..1.4).contains(&ratio), "{ratio}");
+    // Too few for a window of a thousand.
+    let trace = generic(&folder, requests(999))?;
+    folder
+        .report(&trace, "plain", &more)?
+        .assert_fields(&serde_json::json!({ "worst_window_coverage": null }));
+    // The other customer's work is not ana's: it is held for what it takes itself, and a higher coverage holds more.
+    let two = (0..4_000)
+        .map(|number| (5 * number, if number % 2 == 0 { "ana" } else { "bob" }, 50, 40 + number % 2 * 960));
+    let trace = generic(
+        &folder,
+        two.map(|(time, who, input, output)| (time, who, input, output + time * 7_919 % 60)),
+    )?;
+    let ratios = ["0.5", "0.9", "0.99", "0.995"].map(|coverage| {
+        let report = folder.report(&trace, "plain", &[&more[..], &["--coverage", coverage]].concat())?;
+        let (got, wanted) = (report.0["coverage"].as_f64(), coverage.parse::<f64>()?);
+        assert!(got.is_some_and(|got| got >= wanted - 0.002), "{report:?}");
+        Ok(report.0["over_hold_ratio"].as_f64().ok_or("no ratio")?)
+    });
+    let ratios = ratios.into_iter().collect::<Result<Vec<_>>>()?;
+    assert!(ratios.is_sorted() && ratios[2] < 1.5, "{ratios:?}");
+    Ok(())
+}
+
+#[test]
+fn the_promises_hold_with_a_forecast_too() -> Result {
+    let folder = Folder::new("forecast-promises")?;
+    let requests = many(6_000).into_iter().zip(0..);
+    let trace = generic(
+        &folder,
+        requests.map(|((client, input, output), number)| {
+            (number, if client % 2 == 0 { "ana" } else { "bob" }, input, output * output / 100)
+        }),
+    )?;
+    for more in [&["--prepaid-share", "0.5"][..], &["--prepaid-share", "0.9"], &["--speed", "20"]] {
+        let more =
+            [&COLUMNS[..], &["--hold", "forecast", "--accounts", "4", "--max-output", "4096"], more].concat();
+        let report = folder.report(&trace, "plain", &more)?;
+        report.check(6_000, false)?;
+        let cut = folder.report(&trace, "plain", &[&more[..], &["--cut"]].concat())?;
+        cut.check(6_000, true)?;
+        // Twenty times as many run at once, and what ends first is short: until the long has ended, too little is held.
+        let cut_short = cut.count("cut")?;
+        assert!(cut_short > 0 && 30 * cut_short < cut.count("admitted")?, "{more:?} {cut:?}");
+    }
+    Ok(())
+}
+
+#[test]
+fn several_traces_are_replayed_one_after_the_other() -> Result {
+    let folder = Folder::new("several")?;
+    let one = folder.trace("azure", &FOUR)?;
+    let two = folder.trace("vidur", &many(50))?;
+    let more =
+        ["--trace", two.to_str().ok_or("a path")?, "--prepaid-share", "1000", "--max-output", "longest"];
+    let output = folder.run(&one, "plain", &more)?;
+    let text = String::from_utf8(output.stdout)?;
+    assert!(text.contains("azure.trace at") && text.contains("vidur.trace at"), "{text}");
+    assert!(text.lines().last().is_some_and(|line| line.starts_with("geometric mean")), "{text}");
+    let output = folder.run(&one, "plain", &[&more[..], &["--json"]].concat())?;
+    let text = String::from_utf8(output.stdout)?;
+    let requests: Vec<_> = text
+        .lines()
+        .map(|line| serde_json::from_str::<Value>(line).map(|report| report["requests"].clone()))
+        .collect();
+    assert_eq!(requests.into_iter().collect::<std::result::Result<Vec<_>, _>>()?, [4, 50]);
     Ok(())
 }
 
@@ -540,5 +712,51 @@ fn the_promises_hold_on_the_real_traces() -> Result {
         run(&["--max-output", "64", "--cut"])?.check(requests, true)?;
         assert!(!run(&["--self-test"])?.amount("overspend")?.is_zero(), "{name}");
     }
+    Ok(())
+}
+
+/// What is stated of forecasts: with the settings that they have by default, on every trace.
+#[test]
+fn forecasts_keep_their_coverage_on_the_real_traces() -> Result {
+    let Some(data) = std::env::var_os("BILLING_GUARD_DATA") else {
+        println!("skipped: set BILLING_GUARD_DATA to a folder with the traces and litellm_prices.json");
+        return Ok(());
+    };
+    let data = Path::new(&data);
+    let prices = data.join("litellm_prices.json");
+    let mut product = 1.0;
+    let traces = [
+        ("azure2023_conv.csv", 8.8, 1.60),
+        ("azure2023_code.csv", 8.5, 1.60),
+        ("mooncake_fast25_conversation.jsonl", 2.1, 1.30),
+        ("vidur_arxiv_summarization.csv", 5.1, 2.10),
+        ("servegen_r1_24h.csv", 16.6, 3.75),
+        ("servegen_msmall_24h.csv", 65.0, 2.10),
+    ];
+    for (name, declared, most) in traces {
+        let trace = data.join(name);
+        let run = |holding: &str| -> Result<Report> {
+            let files =
+                [OsStr::new("--trace"), trace.as_os_str(), OsStr::new("--prices"), prices.as_os_str()];
+            let more = ["--model", "gpt-4o", "--prepaid-share", "1000", "--max-output", "longest", "--json"];
+            let more = more.into_iter().chain(["--speed", "real", "--hold", holding]).map(OsStr::new);
+            let output = replay(files.into_iter().chain(more))?;
+            println!("{name} {holding} {}", String::from_utf8_lossy(&output.stdout).trim());
+            Report::of(&output)
+        };
+        let (forecast, ceiling) = (run("forecast")?, run("ceiling")?);
+        let ratio = |report: &Report, field: &str| report.0[field].as_f64().ok_or("no ratio");
+        assert!(ratio(&forecast, "coverage")? >= 0.99, "{name}");
+        assert!(ratio(&forecast, "worst_window_coverage")? >= 0.975, "{name}");
+        assert!(ratio(&forecast, "over_hold_ratio")? <= most, "{name}");
+        let ceiling_ratio = ratio(&ceiling, "over_hold_ratio")?;
+        assert!((ceiling_ratio / declared - 1.0).abs() < 0.01, "{name} {ceiling_ratio}");
+        let less = forecast.amount("mean_locked")?.checked_cmp(ceiling.amount("mean_locked")?)?;
+        assert!(less == Ordering::Less && ratio(&ceiling, "coverage")? >= 1.0, "{name}");
+        product *= ratio(&forecast, "over_hold_ratio")?;
+    }
+    let mean = f64::powf(product, 1.0 / 6.0);
+    println!("geometric mean of the over-hold ratios: {mean:.3}");
+    assert!(mean <= 1.90, "{mean}");
     Ok(())
 }

@@ -4,23 +4,34 @@ use std::ffi::OsString;
 use std::path::PathBuf;
 
 use crate::Fault;
-use crate::trace::Kind;
+use crate::trace::{Columns, Kind};
 
 pub(crate) const USAGE: &str = "\
 Usage: replay --trace FILE --prices FILE --model NAME [options]
 
 Replays the requests of a trace through a guard and checks what comes out.
 
-  --trace FILE          the requests: an Azure, Mooncake, ServeGen or Vidur trace
-  --trace-kind KIND     azure, mooncake, servegen or vidur; told from the file's first line by default
+  --trace FILE          the requests: an Azure, Mooncake, ServeGen or Vidur trace, or any other with
+                        named columns; given several times, one after the other
+  --trace-kind KIND     azure, mooncake, servegen, vidur or generic; told from the file's first line
+                        by default
+  --columns LIST        what the columns of a generic trace are called, as
+                        time=..,input=..,output=..,customer=..; time and customer may be left out
   --prices FILE         LiteLLM's model price table
   --model NAME          whose prices in it
-  --max-output N        output tokens that a request is held for (default 4096)
+  --max-output N        output tokens that a request asks for at most (default 4096); 'longest' is
+                        4096 or the longest output in the trace, if that is more
+  --hold HOW            ceiling: hold for the most that is asked for (default); forecast: for what
+                        the requests before it let expect
+  --coverage X          how many requests a forecast is to suffice for, 0.5 to 0.999 (default 0.99)
+  --speed HOW           max: from all threads, as fast as it goes (default for --hold ceiling);
+                        real: on a simulated clock, with the times of the trace (default for
+                        --hold forecast); a number: as real, but so many times the requests
   --cut                 stop work at what its hold covers; without it all work is delivered in full
   --accounts N          how many accounts share the requests, by client where the trace names
                         clients, else in turns (default 50)
   --prepaid-share X     what share of the cost of its requests each account has, 0 to 1000 (default 0.5)
-  --threads N           1 to 1024 (default: as many as the machine has cores)
+  --threads N           1 to 1024 (default: as many as the machine has cores); one on a simulated clock
   --json                one JSON object instead of a table
   --self-test           use a ledger that looks at the balance and charges later; must overspend
   --help                this text
@@ -30,21 +41,45 @@ Exit code: 0 all promises held, 1 the books disagree or a promise is broken, 2 w
 /// What was asked for.
 pub(crate) enum Command {
     Help,
-    Replay(Args),
+    Replay(Box<Args>),
 }
 
 pub(crate) struct Args {
-    pub(crate) trace: PathBuf,
+    pub(crate) traces: Vec<PathBuf>,
     pub(crate) kind: Option<Kind>,
+    /// Of a generic trace, and only of one.
+    pub(crate) columns: Option<Columns>,
     pub(crate) prices: PathBuf,
     pub(crate) model: String,
-    pub(crate) max_output: u64,
+    pub(crate) max_output: MaxOutput,
+    pub(crate) holding: Holding,
+    pub(crate) coverage_permille: u16,
+    /// How many times the requests of the trace in a time; `None` without a clock.
+    pub(crate) speed: Option<u64>,
     pub(crate) cut: bool,
     pub(crate) accounts: usize,
     pub(crate) share: Share,
     pub(crate) threads: usize,
     pub(crate) json: bool,
     pub(crate) self_test: bool,
+}
+
+/// The most output that a request asks for.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum MaxOutput {
+    Tokens(u64),
+    Longest,
+}
+
+impl MaxOutput {
+    pub(crate) const DEFAULT: u64 = 4096;
+}
+
+/// How much output a request is held for.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Holding {
+    Ceiling,
+    Forecast,
 }
 
 /// A share as it was written: it scales money, so it never becomes a float.
@@ -84,28 +119,61 @@ impl Args {
     pub(crate) fn read(given: impl IntoIterator<Item = OsString>) -> Result<Command, Fault> {
         let mut given = given.into_iter();
         let mut seen = Vec::new();
-        let (mut trace, mut prices, mut model, mut kind) = (None, None, None, None);
-        let (mut max_output, mut accounts, mut share, mut threads) = (4096, 50, Share::HALF, None);
+        let (mut traces, mut prices, mut model) = (Vec::new(), None, None);
+        let (mut kind, mut columns) = (None, None);
+        let (mut holding, mut coverage, mut speed) = (Holding::Ceiling, None, None);
+        let mut max_output = MaxOutput::Tokens(MaxOutput::DEFAULT);
+        let (mut accounts, mut share, mut threads) = (50, Share::HALF, None);
         let (mut cut, mut json, mut self_test) = (false, false, false);
         while let Some(flag) = given.next() {
             let flag = text("an argument", flag)?;
-            if seen.contains(&flag) {
+            if seen.contains(&flag) && flag != "--trace" {
                 return Err(Fault::Usage(format!("{flag} is given twice")));
             }
             let mut value =
                 || given.next().ok_or_else(|| Fault::Usage(format!("{flag} needs a value after it")));
             match flag.as_str() {
-                "--trace" => trace = Some(PathBuf::from(value()?)),
+                "--trace" => traces.push(PathBuf::from(value()?)),
                 "--trace-kind" => {
                     let name = text(&flag, value()?)?;
-                    kind =
-                        Some(Kind::named(&name).ok_or_else(|| {
-                            bad(&flag, &name, "expected azure, mooncake, servegen or vidur")
-                        })?);
+                    kind = Some(Kind::named(&name).ok_or_else(|| {
+                        bad(&flag, &name, "expected azure, mooncake, servegen, vidur or generic")
+                    })?);
                 }
                 "--prices" => prices = Some(PathBuf::from(value()?)),
                 "--model" => model = Some(text(&flag, value()?)?),
-                "--max-output" => max_output = number(&flag, value()?, u64::from(u32::MAX))?,
+                "--columns" => {
+                    let list = text(&flag, value()?)?;
+                    columns = Some(Columns::read(&list).ok_or_else(|| {
+                        bad(&flag, &list, "expected time=NAME,input=NAME,output=NAME,customer=NAME")
+                    })?);
+                }
+                "--max-output" => {
+                    max_output = match text(&flag, value()?)?.as_str() {
+                        "longest" => MaxOutput::Longest,
+                        tokens => MaxOutput::Tokens(number(&flag, tokens.into(), u64::from(u32::MAX))?),
+                    };
+                }
+                "--hold" => {
+                    holding = match text(&flag, value()?)?.as_str() {
+                        "ceiling" => Holding::Ceiling,
+                        "forecast" => Holding::Forecast,
+                        other => return Err(bad(&flag, other, "expected ceiling or forecast")),
+                    };
+                }
+                "--coverage" => {
+                    let coverage_text = text(&flag, value()?)?;
+                    coverage = Some(permille(&coverage_text).ok_or_else(|| {
+                        bad(&flag, &coverage_text, "expected 0.5 to 0.999 with at most 3 decimal places")
+                    })?);
+                }
+                "--speed" => {
+                    speed = Some(match text(&flag, value()?)?.as_str() {
+                        "max" => None,
+                        "real" => Some(1),
+                        times => Some(number(&flag, times.into(), 1_000)?),
+                    });
+                }
                 "--accounts" => accounts = number(&flag, value()?, 1_000_000)?,
                 "--prepaid-share" => {
                     let share_text = text(&flag, value()?)?;
@@ -123,12 +191,30 @@ impl Args {
             seen.push(flag);
         }
         let missing = |flag: &str| Fault::Usage(format!("{flag} is missing"));
-        Ok(Command::Replay(Self {
-            trace: trace.ok_or_else(|| missing("--trace"))?,
+        if traces.is_empty() {
+            return Err(missing("--trace"));
+        }
+        if columns.is_some() != (kind == Some(Kind::Generic)) {
+            let both = "--columns and --trace-kind generic are given together or not at all";
+            return Err(Fault::Usage(both.into()));
+        }
+        let forecast = holding == Holding::Forecast;
+        if forecast && speed == Some(None) {
+            return Err(Fault::Usage("--hold forecast learns as time passes: --speed cannot be max".into()));
+        }
+        if coverage.is_some() && !forecast {
+            return Err(Fault::Usage("--coverage is for --hold forecast".into()));
+        }
+        Ok(Command::Replay(Box::new(Self {
+            traces,
             kind,
+            columns,
             prices: prices.ok_or_else(|| missing("--prices"))?,
             model: model.ok_or_else(|| missing("--model"))?,
             max_output,
+            holding,
+            coverage_permille: coverage.unwrap_or(990),
+            speed: speed.unwrap_or(forecast.then_some(1)),
             cut,
             accounts: usize::try_from(accounts)?,
             share,
@@ -138,8 +224,32 @@ impl Args {
             },
             json,
             self_test,
-        }))
+        })))
     }
+
+    /// In what way the requests are run, for people.
+    pub(crate) fn manner(&self) -> String {
+        let timing = match self.speed {
+            Some(1) => "simulated clock".to_owned(),
+            Some(times) => format!("simulated clock, {times} times the requests"),
+            None => format!("{} threads", self.threads),
+        };
+        match self.holding {
+            Holding::Ceiling => timing,
+            Holding::Forecast => {
+                let coverage = f64::from(self.coverage_permille) / 1_000.0;
+                format!("{timing}, held by a forecast to cover {coverage}")
+            }
+        }
+    }
+}
+
+/// A share between 0.5 and 0.999, in thousandths.
+fn permille(text: &str) -> Option<u16> {
+    let digits = text.strip_prefix("0.").filter(|digits| (1..=3).contains(&digits.len()))?;
+    let all_digits = digits.bytes().all(|byte| byte.is_ascii_digit());
+    let permille = format!("{digits:0<3}").parse().ok().filter(|_| all_digits)?;
+    (500..=999).contains(&permille).then_some(permille)
 }
 
 fn text(what: &str, given: OsString) -> Result<String, Fault> {

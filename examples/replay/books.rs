@@ -1,6 +1,7 @@
 //! The replay's own books: who prepaid what, what was delivered to whom, and whether the ledger agrees.
 
 use std::fmt::Write;
+use std::path::Path;
 use std::time::Duration;
 
 use billing_guard::{Balance, Unit};
@@ -9,7 +10,10 @@ use serde::Serialize;
 use crate::Fault;
 use crate::args::Args;
 use crate::price::Price;
-use crate::run::{Outcome, Task};
+use crate::run::{Outcome, Run, Task};
+
+/// How many requests in a row `worst_window_coverage` is about.
+const WINDOW: usize = 1_000;
 
 /// Sums are `i128`, so that none can overflow. All amounts are in steps of the unit.
 pub(crate) struct Books {
@@ -19,8 +23,9 @@ pub(crate) struct Books {
     requests: usize,
     refused: usize,
     false_refusals: usize,
-    /// Requests whose true cost is within their hold.
-    covered: usize,
+    /// Of each request in turn, unless it was refused: whether its true cost is within its hold.
+    covered: Vec<Option<bool>>,
+    mean_locked: Option<i128>,
     cut: usize,
     cut_tokens: u128,
     holds: i128,
@@ -60,7 +65,9 @@ pub(crate) struct Report {
     charged: String,
     prepaid: String,
     coverage: Option<f64>,
+    worst_window_coverage: Option<f64>,
     over_hold_ratio: Option<f64>,
+    mean_locked: Option<String>,
     elapsed_s: f64,
     cycles_per_s: f64,
 }
@@ -84,7 +91,8 @@ impl Books {
             requests: 0,
             refused: 0,
             false_refusals: 0,
-            covered: 0,
+            covered: vec![None; tasks.len()],
+            mean_locked: None,
             cut: 0,
             cut_tokens: 0,
             holds: 0,
@@ -100,18 +108,14 @@ impl Books {
     }
 
     /// Enters what became of every request, each held against the replay's own prices.
-    pub(crate) fn enter(
-        &mut self,
-        tasks: &[Task],
-        outcomes: &[(usize, Outcome)],
-        price: &Price,
-    ) -> Result<(), Fault> {
+    pub(crate) fn enter(&mut self, tasks: &[Task], run: &Run, price: &Price) -> Result<(), Fault> {
+        self.mean_locked = run.mean_locked;
         let mut seen = vec![false; tasks.len()];
-        for (number, outcome) in outcomes {
+        for (number, outcome) in &run.outcomes {
             if std::mem::replace(&mut seen[*number], true) {
                 return Err(disagree(format!("request {number} ran twice")));
             }
-            self.enter_one(&tasks[*number], outcome, price)
+            self.enter_one(*number, &tasks[*number], outcome, price)
                 .map_err(|problem| disagree(format!("request {number}: {problem}")))?;
         }
         match seen.iter().position(|seen| !seen) {
@@ -120,19 +124,26 @@ impl Books {
         }
     }
 
-    fn enter_one(&mut self, task: &Task, outcome: &Outcome, price: &Price) -> Result<(), String> {
+    fn enter_one(
+        &mut self,
+        number: usize,
+        task: &Task,
+        outcome: &Outcome,
+        price: &Price,
+    ) -> Result<(), String> {
         self.requests += 1;
+        let needed = |asked| price.ceiling(task.input, asked).ok_or("its hold cannot be counted");
         match *outcome {
-            Outcome::Refused { spendable } => {
-                if task.ceiling <= spendable {
-                    return Err(format!("refused though {} of {spendable} was needed", task.ceiling));
+            Outcome::Refused { asked, spendable } => {
+                if needed(asked)? <= spendable {
+                    return Err(format!("refused though {} of {spendable} was needed", needed(asked)?));
                 }
                 self.refused += 1;
                 self.false_refusals += usize::from(task.cost <= spendable);
             }
-            Outcome::Ran { hold, delivered, charged, uncollected } => {
-                if hold != task.ceiling {
-                    return Err(format!("{hold} held instead of {}", task.ceiling));
+            Outcome::Ran { asked, hold, delivered, charged, uncollected } => {
+                if hold != needed(asked)? {
+                    return Err(format!("{hold} held instead of {}", needed(asked)?));
                 }
                 let cost = price.charge(task.input, delivered).ok_or("its cost cannot be counted")?;
                 if i128::from(charged) + i128::from(uncollected) != i128::from(cost) || uncollected < 0 {
@@ -141,7 +152,7 @@ impl Books {
                 let missing = task.output - delivered;
                 self.cut += usize::from(missing > 0);
                 self.cut_tokens += u128::from(missing);
-                self.covered += usize::from(task.cost <= hold);
+                self.covered[number] = Some(task.cost <= hold);
                 self.holds += i128::from(hold);
                 self.true_costs += i128::from(task.cost);
                 self.bound += (i128::from(task.cost) - i128::from(hold)).max(0);
@@ -170,6 +181,20 @@ impl Books {
         Ok(())
     }
 
+    /// The least share of covered ones in any so many admitted requests in a row.
+    fn worst_coverage(&self, window: usize) -> Option<f64> {
+        let mut covered = vec![0];
+        for is_covered in self.covered.iter().flatten() {
+            covered.push(covered[covered.len() - 1] + usize::from(*is_covered));
+        }
+        if window == 0 {
+            return None;
+        }
+        let least =
+            covered.iter().zip(covered.iter().skip(window)).map(|(before, after)| after - before).min()?;
+        Some(rounded(least as f64 / window as f64))
+    }
+
     fn overspend(&self) -> i128 {
         self.accounts.iter().map(Account::overspend).sum()
     }
@@ -190,9 +215,11 @@ impl Books {
             cut_tokens: self.cut_tokens,
             charged: text(self.accounts.iter().map(|account| account.charged).sum())?,
             prepaid: text(self.prepaid().map(i128::from).sum())?,
-            coverage: (admitted > 0).then(|| rounded(self.covered as f64 / admitted as f64)),
+            coverage: self.worst_coverage(admitted),
+            worst_window_coverage: self.worst_coverage(WINDOW),
             over_hold_ratio: (self.true_costs > 0)
                 .then(|| rounded(self.holds as f64 / self.true_costs as f64)),
+            mean_locked: self.mean_locked.map(text).transpose()?,
             elapsed_s: rounded(seconds),
             // A cycle is a hold and its capture.
             cycles_per_s: (admitted as f64 / seconds.max(1e-9)).round(),
@@ -230,7 +257,11 @@ impl Report {
         Ok(serde_json::to_string(self)?)
     }
 
-    pub(crate) fn table(&self, args: &Args, unit: Unit) -> String {
+    pub(crate) const fn over_hold_ratio(&self) -> Option<f64> {
+        self.over_hold_ratio
+    }
+
+    pub(crate) fn table(&self, trace: &Path, args: &Args, unit: Unit) -> String {
         let ratio = |ratio: Option<f64>| ratio.map_or("-".to_owned(), |ratio| ratio.to_string());
         let money = |text: &str| format!("{text} {}", unit.code());
         let rows = [
@@ -246,16 +277,18 @@ impl Report {
             ("charged", money(&self.charged)),
             ("prepaid", money(&self.prepaid)),
             ("coverage", ratio(self.coverage)),
+            ("worst window", ratio(self.worst_window_coverage)),
             ("over-hold ratio", ratio(self.over_hold_ratio)),
+            ("mean locked", self.mean_locked.as_deref().map_or("-".to_owned(), money)),
             ("elapsed", format!("{} s", self.elapsed_s)),
             ("cycles per second", self.cycles_per_s.to_string()),
         ];
         let mut table = format!(
-            "{} at the price of {}, {} accounts, {} threads{}{}",
-            args.trace.display(),
+            "{} at the price of {}, {} accounts, {}{}{}",
+            trace.display(),
             args.model,
             args.accounts,
-            args.threads,
+            args.manner(),
             if args.cut { ", cut" } else { "" },
             if args.self_test { ", self-test: a ledger that charges later" } else { "" },
         );

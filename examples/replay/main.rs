@@ -13,6 +13,17 @@
 //! again from the table's text, costs in plain integers, sums per account. Exit codes: 0 if every promise held, 1 if
 //! the books disagree or a promise is broken, 2 if an argument or a file is not as it should be.
 //!
+//! `--hold forecast` holds for what a `UsageForecast` says instead, on a simulated clock (`timed.rs`): a request begins when
+//! the trace says, and ends 0.3 s later, and 1 s later for each 5,000 tokens of its input and each 50 of its output. Only
+//! then the forecast learns of it. A trace without times gets five requests a second, at random but the same in every run.
+//! Several traces are replayed one after the other, each with a guard and a forecast of its own. What holding by a forecast
+//! comes to on all of them, when no request is refused for its balance:
+//!
+//! ```text
+//! cargo run --release --example replay -- --hold forecast --max-output longest --prepaid-share 1000 \\
+//!     --prices litellm_prices.json --model gpt-4o --trace azure2023_conv.csv --trace azure2023_code.csv ...
+//! ```
+//!
 //! `--self-test` shows that the replay would notice: it swaps in a ledger that looks at the balance and charges
 //! later (`later.rs`), and fails unless that overspends.
 
@@ -21,6 +32,7 @@ mod books;
 mod later;
 mod price;
 mod run;
+mod timed;
 mod trace;
 
 use std::path::Path;
@@ -28,7 +40,7 @@ use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
 
-use args::{Args, Command};
+use args::{Args, Command, MaxOutput};
 use billing_guard::{AccountId, Guard, Ledger, MemoryLedger, Policy, PriceBook, wait};
 use books::Books;
 use price::Price;
@@ -59,7 +71,7 @@ fn main() -> ExitCode {
             println!("{}", args::USAGE);
             Ok(())
         }
-        Command::Replay(args) => replay(&args),
+        Command::Replay(args) => replay_all(&args),
     });
     match result {
         Ok(()) => ExitCode::SUCCESS,
@@ -78,12 +90,25 @@ fn main() -> ExitCode {
     }
 }
 
-fn replay(args: &Args) -> Result<(), Fault> {
-    let rows = trace::read(&args.trace, args.kind)?;
+fn replay_all(args: &Args) -> Result<(), Fault> {
     let table = read_file(&args.prices)?;
     let price = Price::read(&table, &args.prices, &args.model)?;
-    let prices = import(&table, args, &price)?;
-    let tasks = tasks(&rows, &price, args)?;
+    let mut ratios = Vec::new();
+    for trace in &args.traces {
+        ratios.extend(replay(trace, &table, &price, args)?);
+    }
+    if !args.json && args.traces.len() > 1 && ratios.len() == args.traces.len() {
+        let mean = (ratios.iter().map(|ratio| ratio.ln()).sum::<f64>() / ratios.len() as f64).exp();
+        println!("geometric mean of the over-hold ratios: {mean:.3}");
+    }
+    Ok(())
+}
+
+/// The over-hold ratio, if anything cost anything.
+fn replay(trace: &Path, table: &str, price: &Price, args: &Args) -> Result<Option<f64>, Fault> {
+    let rows = trace::read(trace, args)?;
+    let prices = import(table, args, price)?;
+    let tasks = tasks(trace, &rows, price, args)?;
     let mut books = Books::open(&tasks, args)?;
 
     let ledger: Arc<dyn Ledger> =
@@ -93,17 +118,21 @@ fn replay(args: &Args) -> Result<(), Fault> {
     let guard = Guard::builder(ledger, prices).policy(policy).build()?;
     let accounts = open_accounts(&guard, &books)?;
 
-    let run = run::run(&guard, &accounts, &tasks, args)?;
+    let run = match args.speed {
+        None => run::run(&guard, &accounts, &tasks, args)?,
+        Some(_) => timed::run(&guard, &accounts, &tasks, args)?,
+    };
 
-    books.enter(&tasks, &run.outcomes, &price)?;
+    books.enter(&tasks, &run, price)?;
     for (index, account) in accounts.iter().enumerate() {
         let balance = wait(guard.balance(account))?;
         books.compare(index, &balance)?;
     }
     let report = books.report(price.unit(), run.elapsed)?;
-    let text = if args.json { report.json()? } else { report.table(args, price.unit()) };
+    let text = if args.json { report.json()? } else { report.table(trace, args, price.unit()) };
     println!("{text}");
-    books.check_promises(price.unit())
+    books.check_promises(price.unit())?;
+    Ok(report.over_hold_ratio())
 }
 
 pub(crate) fn read_file(path: &Path) -> Result<String, Fault> {
@@ -123,10 +152,15 @@ fn import(table: &str, args: &Args, price: &Price) -> Result<PriceBook, Fault> {
 }
 
 /// What each request is, whose, and what it costs.
-fn tasks(rows: &[Row], price: &Price, args: &Args) -> Result<Vec<Task>, Fault> {
+fn tasks(trace: &Path, rows: &[Row], price: &Price, args: &Args) -> Result<Vec<Task>, Fault> {
     let too_much = |row: &Row| {
-        let (path, line) = (args.trace.display(), row.line);
+        let (path, line) = (trace.display(), row.line);
         Fault::Input(format!("{path}, line {line}: the request costs more than can be counted"))
+    };
+    let longest = rows.iter().map(|row| row.output).max().unwrap_or(0);
+    let max_output = match args.max_output {
+        MaxOutput::Tokens(tokens) => tokens,
+        MaxOutput::Longest => longest.max(MaxOutput::DEFAULT),
     };
     rows.iter()
         .enumerate()
@@ -134,9 +168,11 @@ fn tasks(rows: &[Row], price: &Price, args: &Args) -> Result<Vec<Task>, Fault> {
             // A client's requests all go to one account; where the trace names none, accounts take turns.
             let owner = row.client.unwrap_or(index as u64) % args.accounts as u64;
             let cost = price.charge(row.input, row.output).ok_or_else(|| too_much(row))?;
-            let ceiling = price.ceiling(row.input, args.max_output).ok_or_else(|| too_much(row))?;
+            price.ceiling(row.input, max_output).ok_or_else(|| too_much(row))?;
             let account = usize::try_from(owner)?;
-            Ok(Task { account, input: row.input, output: row.output, cost, ceiling })
+            let begin = row.time / args.speed.unwrap_or(1);
+            let Row { client, input, output, .. } = *row;
+            Ok(Task { account, client, begin, input, output, max_output, cost })
         })
         .collect()
 }

@@ -20,21 +20,28 @@ const OUTPUT: &str = "output_tokens";
 /// One request, priced by the replay's own books.
 pub(crate) struct Task {
     pub(crate) account: usize,
+    pub(crate) client: Option<u64>,
+    /// In microseconds.
+    pub(crate) begin: u64,
     pub(crate) input: u64,
     pub(crate) output: u64,
+    /// The most output that was asked for.
+    pub(crate) max_output: u64,
     /// Its true cost, when all of it is delivered.
     pub(crate) cost: i64,
-    /// What it should be held for.
-    pub(crate) ceiling: i64,
 }
 
 /// What became of one request. Amounts in steps.
 pub(crate) enum Outcome {
     Refused {
+        /// Output tokens to be held for.
+        asked: u64,
         /// What could have been held at that moment.
         spendable: i64,
     },
     Ran {
+        /// Output tokens to be held for.
+        asked: u64,
         hold: i64,
         /// Output tokens.
         delivered: u64,
@@ -47,21 +54,25 @@ pub(crate) struct Run {
     /// With each request's number, in no particular order.
     pub(crate) outcomes: Vec<(usize, Outcome)>,
     pub(crate) elapsed: Duration,
+    /// What was held at a time, on average, in steps; not without a clock.
+    pub(crate) mean_locked: Option<i128>,
 }
 
-struct Flight {
-    number: usize,
-    hold: Hold,
-    delivered: u64,
+/// An admitted request.
+pub(crate) struct Flight {
+    pub(crate) number: usize,
+    asked: u64,
+    pub(crate) hold: Hold,
+    pub(crate) delivered: u64,
 }
 
 /// Runs all tasks, in their order as far as several threads keep one.
 pub(crate) fn run(guard: &Guard, accounts: &[AccountId], tasks: &[Task], args: &Args) -> Result<Run, Fault> {
     let next = AtomicUsize::new(0);
-    let worker = Worker { guard, accounts, tasks, args, next: &next };
+    let worker = Worker { guard, accounts, tasks, args };
     let started = Instant::now();
     let results: Vec<_> = thread::scope(|scope| {
-        let threads: Vec<_> = (0..args.threads).map(|_| scope.spawn(|| worker.work())).collect();
+        let threads: Vec<_> = (0..args.threads).map(|_| scope.spawn(|| worker.work(&next))).collect();
         threads.into_iter().map(thread::ScopedJoinHandle::join).collect()
     });
     let elapsed = started.elapsed();
@@ -69,37 +80,27 @@ pub(crate) fn run(guard: &Guard, accounts: &[AccountId], tasks: &[Task], args: &
     for result in results {
         outcomes.extend(result.map_err(|_| Fault::Broken("a thread panicked".into()))??);
     }
-    Ok(Run { outcomes, elapsed })
+    Ok(Run { outcomes, elapsed, mean_locked: None })
 }
 
-struct Worker<'a> {
-    guard: &'a Guard,
-    accounts: &'a [AccountId],
-    tasks: &'a [Task],
-    args: &'a Args,
-    next: &'a AtomicUsize,
+pub(crate) struct Worker<'a> {
+    pub(crate) guard: &'a Guard,
+    pub(crate) accounts: &'a [AccountId],
+    pub(crate) tasks: &'a [Task],
+    pub(crate) args: &'a Args,
 }
 
 impl Worker<'_> {
-    fn work(&self) -> Result<Vec<(usize, Outcome)>, Fault> {
+    /// Holds and captures what nobody else has taken yet.
+    fn work(&self, next: &AtomicUsize) -> Result<Vec<(usize, Outcome)>, Fault> {
         let mut outcomes = Vec::new();
         let mut flights = VecDeque::with_capacity(IN_FLIGHT);
         loop {
-            let number = self.next.fetch_add(1, Ordering::Relaxed);
+            let number = next.fetch_add(1, Ordering::Relaxed);
             let Some(task) = self.tasks.get(number) else { break };
-            let job = Job::new(self.args.model.clone())
-                .exact(INPUT, task.input)
-                .at_most(OUTPUT, self.args.max_output);
-            match wait(self.guard.hold(&self.accounts[task.account], job)) {
-                Ok(hold) => {
-                    let delivered = self.deliver(task, &hold);
-                    flights.push_back(Flight { number, hold, delivered });
-                }
-                Err(Error::InsufficientBalance(short)) => {
-                    let spendable = short.shortfall().spendable().minor();
-                    outcomes.push((number, Outcome::Refused { spendable }));
-                }
-                Err(error) => return Err(failed(number, &error)),
+            match self.begin(number, task.max_output)? {
+                Ok(flight) => flights.push_back(flight),
+                Err(refused) => outcomes.push((number, refused)),
             }
             if flights.len() == IN_FLIGHT
                 && let Some(flight) = flights.pop_front()
@@ -113,6 +114,23 @@ impl Worker<'_> {
         Ok(outcomes)
     }
 
+    /// Holds for so much output; what became of the request if that was refused.
+    pub(crate) fn begin(&self, number: usize, asked: u64) -> Result<Result<Flight, Outcome>, Fault> {
+        let task = &self.tasks[number];
+        let job = Job::new(self.args.model.clone()).exact(INPUT, task.input).at_most(OUTPUT, asked);
+        match wait(self.guard.hold(&self.accounts[task.account], job)) {
+            Ok(hold) => {
+                let delivered = self.deliver(task, &hold);
+                Ok(Ok(Flight { number, asked, hold, delivered }))
+            }
+            Err(Error::InsufficientBalance(short)) => {
+                let spendable = short.shortfall().spendable().minor();
+                Ok(Err(Outcome::Refused { asked, spendable }))
+            }
+            Err(error) => Err(failed(number, &error)),
+        }
+    }
+
     /// How many output tokens the customer gets. Without `--cut`, as many as the request had in the trace, however
     /// few are held for it.
     fn deliver(&self, task: &Task, hold: &Hold) -> u64 {
@@ -124,11 +142,12 @@ impl Worker<'_> {
         if covered.places() == 0 { task.output.min(covered.digits()) } else { 0 }
     }
 
-    fn land(&self, mut flight: Flight) -> Result<(usize, Outcome), Fault> {
-        let Flight { number, delivered, .. } = flight;
+    pub(crate) fn land(&self, mut flight: Flight) -> Result<(usize, Outcome), Fault> {
+        let Flight { number, asked, delivered, .. } = flight;
         let usage = Usage::new().with(INPUT, self.tasks[number].input).with(OUTPUT, delivered);
         let receipt = wait(flight.hold.capture(&usage)).map_err(|error| failed(number, &error))?;
         let outcome = Outcome::Ran {
+            asked,
             hold: flight.hold.amount().minor(),
             delivered,
             charged: receipt.charged().minor(),

@@ -1,9 +1,13 @@
 //! Reading request traces.
 
+use std::borrow::Cow;
+use std::collections::HashMap;
 use std::path::Path;
+use std::time::Duration;
 
 use serde::Deserialize;
 
+use crate::args::Args;
 use crate::{Fault, read_file};
 
 /// Who published the trace, which says how it is written.
@@ -13,33 +17,64 @@ pub(crate) enum Kind {
     Mooncake,
     Servegen,
     Vidur,
+    /// Any file with columns that are named on the command line.
+    Generic,
 }
 
 /// One request.
 pub(crate) struct Row {
     /// Where in the file, from 1.
     pub(crate) line: usize,
+    /// When it begins, in microseconds since a moment of the trace's own.
+    pub(crate) time: u64,
     pub(crate) client: Option<u64>,
     pub(crate) input: u64,
     pub(crate) output: u64,
 }
 
-/// The columns that are read; there may be others.
-struct Columns {
-    input: &'static str,
-    output: &'static str,
-    client: Option<&'static str>,
+/// What the columns that are read are called; there may be others.
+#[derive(Clone)]
+pub(crate) struct Columns {
+    /// Of seconds, or of dates with times of day. Read if the file has it.
+    time: Option<Cow<'static, str>>,
+    input: Cow<'static, str>,
+    output: Cow<'static, str>,
+    client: Option<Cow<'static, str>>,
+}
+
+impl Columns {
+    /// From `input=NAME,output=NAME` and so on; `None` for anything else.
+    pub(crate) fn read(list: &str) -> Option<Self> {
+        let (mut time, mut input, mut output, mut client) = (None, None, None, None);
+        for item in list.split(',') {
+            let (role, name) = item.split_once('=')?;
+            let role = match role.trim() {
+                "time" => &mut time,
+                "input" => &mut input,
+                "output" => &mut output,
+                "customer" => &mut client,
+                _ => return None,
+            };
+            let name = name.trim();
+            if name.is_empty() || role.replace(Cow::Owned(name.to_owned())).is_some() {
+                return None;
+            }
+        }
+        Some(Self { time, input: input?, output: output?, client })
+    }
 }
 
 /// The members that are read of a line of a Mooncake trace.
 #[derive(Deserialize)]
 struct MooncakeLine {
+    /// In milliseconds.
+    timestamp: Option<u64>,
     input_length: u64,
     output_length: u64,
 }
 
 impl Kind {
-    const ALL: [Self; 4] = [Self::Azure, Self::Mooncake, Self::Servegen, Self::Vidur];
+    const KNOWN: [Self; 4] = [Self::Azure, Self::Mooncake, Self::Servegen, Self::Vidur];
 
     const fn name(self) -> &'static str {
         match self {
@@ -47,41 +82,58 @@ impl Kind {
             Self::Mooncake => "mooncake",
             Self::Servegen => "servegen",
             Self::Vidur => "vidur",
+            Self::Generic => "generic",
         }
     }
 
     pub(crate) fn named(name: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|kind| kind.name() == name)
+        Self::KNOWN.into_iter().chain([Self::Generic]).find(|kind| kind.name() == name)
     }
 
-    /// The columns of a kind with a header; `None` for lines of JSON.
+    /// The columns of a known kind with a header; `None` for lines of JSON.
     const fn columns(self) -> Option<Columns> {
-        let (input, output, client) = match self {
-            Self::Azure => ("ContextTokens", "GeneratedTokens", None),
-            Self::Servegen => ("input_tokens", "output_tokens", Some("client")),
-            Self::Vidur => ("num_prefill_tokens", "num_decode_tokens", None),
-            Self::Mooncake => return None,
+        let (time, input, output, client) = match self {
+            Self::Azure => (Some("TIMESTAMP"), "ContextTokens", "GeneratedTokens", None),
+            Self::Servegen => (Some("t_s"), "input_tokens", "output_tokens", Some("client")),
+            Self::Vidur => (None, "num_prefill_tokens", "num_decode_tokens", None),
+            Self::Mooncake | Self::Generic => return None,
         };
-        Some(Columns { input, output, client })
+        const fn named(name: Option<&'static str>) -> Option<Cow<'static, str>> {
+            match name {
+                Some(name) => Some(Cow::Borrowed(name)),
+                None => None,
+            }
+        }
+        Some(Columns {
+            time: named(time),
+            input: Cow::Borrowed(input),
+            output: Cow::Borrowed(output),
+            client: named(client),
+        })
     }
 
-    /// Whether a file of this kind can begin with this line.
-    fn begins_with(self, line: &str) -> bool {
-        match self.columns() {
+    /// Whether a file of this kind, with the columns given if it is a generic one, can begin with this line.
+    fn begins_with(self, line: &str, given: Option<&Columns>) -> bool {
+        let own = self.columns();
+        match given.or(own.as_ref()) {
             None => line.starts_with('{'),
             Some(columns) => {
                 let names: Vec<_> = fields(line).collect();
-                [Some(columns.input), Some(columns.output), columns.client]
+                // The time of a known kind may be missing; what was named on the command line must be there.
+                let time = columns.time.as_ref().filter(|_| given.is_some());
+                [time, Some(&columns.input), Some(&columns.output), columns.client.as_ref()]
                     .into_iter()
                     .flatten()
-                    .all(|name| names.contains(&name))
+                    .all(|name| names.contains(&name.as_ref()))
             }
         }
     }
 }
 
-/// All requests of the trace. The kind is told from the first line, and must be the one given, if one is.
-pub(crate) fn read(path: &Path, given: Option<Kind>) -> Result<Vec<Row>, Fault> {
+/// All requests of the trace, in the order in which they begin. The kind is told from the first line, and must be the one
+/// given, if one is.
+pub(crate) fn read(path: &Path, args: &Args) -> Result<Vec<Row>, Fault> {
+    let given = args.kind;
     let text = read_file(path)?;
     let path = path.display();
     // Empty lines hold no request; many files end with one.
@@ -95,7 +147,10 @@ pub(crate) fn read(path: &Path, given: Option<Kind>) -> Result<Vec<Row>, Fault> 
     let Some((_, first)) = lines.peek().copied() else {
         return Err(Fault::Input(format!("{path} is empty")));
     };
-    let found = Kind::ALL.into_iter().find(|kind| kind.begins_with(first));
+    let found = match &args.columns {
+        Some(columns) => Some(Kind::Generic).filter(|kind| kind.begins_with(first, Some(columns))),
+        None => Kind::KNOWN.into_iter().find(|kind| kind.begins_with(first, None)),
+    };
     let kind = match (given, found) {
         (None, Some(found)) => found,
         (Some(given), Some(found)) if given == found => given,
@@ -114,15 +169,17 @@ pub(crate) fn read(path: &Path, given: Option<Kind>) -> Result<Vec<Row>, Fault> 
             )));
         }
     };
-    let header = match kind.columns() {
-        Some(columns) => lines.next().map(|(_, line)| Header::read(line, &columns)),
+    let header = match args.columns.clone().or_else(|| kind.columns()) {
+        Some(columns) => lines.next().map(|(_, line)| Header::read(line, columns)),
         None => None,
     };
-    let rows = lines
+    let mut clients = HashMap::new();
+    let mut arrivals = Arrivals::new();
+    let mut rows = lines
         .map(|(number, line)| {
             let row = match &header {
-                Some(header) => header.row(number, line),
-                None => json_row(number, line),
+                Some(header) => header.row(number, line, &mut arrivals, &mut clients),
+                None => json_row(number, line, &mut arrivals),
             };
             row.map_err(|problem| {
                 Fault::Input(format!("{path}, line {number}: {problem} in {}", excerpt(line)))
@@ -132,50 +189,131 @@ pub(crate) fn read(path: &Path, given: Option<Kind>) -> Result<Vec<Row>, Fault> 
     if rows.is_empty() {
         return Err(Fault::Input(format!("{path} has no requests")));
     }
+    rows.sort_by_key(|row| row.time);
     Ok(rows)
 }
 
 /// Where the columns are.
 struct Header {
     count: usize,
-    input: (usize, &'static str),
-    output: (usize, &'static str),
-    client: Option<(usize, &'static str)>,
+    time: Option<Place>,
+    input: Place,
+    output: Place,
+    client: Option<Place>,
+    /// Whether customers may be called anything, not only by numbers.
+    any_client: bool,
 }
 
+/// Which column, and what it is called.
+type Place = (usize, Cow<'static, str>);
+
 impl Header {
-    /// The line has all the columns: it was recognised by them.
-    fn read(line: &str, columns: &Columns) -> Self {
-        let place = |name| (fields(line).position(|field| field == name).unwrap_or(usize::MAX), name);
+    /// The line has all the columns that are needed: it was recognised by them.
+    fn read(line: &str, columns: Columns) -> Self {
+        let find = |name: &str| fields(line).position(|field| field == name);
+        let place = |name: Cow<'static, str>| (find(&name).unwrap_or(usize::MAX), name);
+        let any_client = matches!(columns.client, Some(Cow::Owned(_)));
         Self {
             count: fields(line).count(),
+            time: columns.time.map(place).filter(|(index, _)| *index != usize::MAX),
             input: place(columns.input),
             output: place(columns.output),
             client: columns.client.map(place),
+            any_client,
         }
     }
 
-    fn row(&self, line: usize, text: &str) -> Result<Row, String> {
+    fn row(
+        &self,
+        line: usize,
+        text: &str,
+        arrivals: &mut Arrivals,
+        clients: &mut HashMap<String, u64>,
+    ) -> Result<Row, String> {
         let fields: Vec<_> = fields(text).collect();
         if fields.len() != self.count {
             return Err(format!("{} columns instead of {}", fields.len(), self.count));
         }
-        let number = |(index, name): (usize, &str)| {
-            let field = fields.get(index).copied().unwrap_or_default();
-            field.parse().map_err(|_| format!("{name} is not a whole number"))
+        let field = |place: &Place| fields.get(place.0).copied().unwrap_or_default();
+        let number =
+            |place: &Place| field(place).parse().map_err(|_| format!("{} is not a whole number", place.1));
+        let client = match &self.client {
+            Some(place) if self.any_client => {
+                let next = clients.len() as u64;
+                Some(*clients.entry(field(place).to_owned()).or_insert(next))
+            }
+            Some(place) => Some(number(place)?),
+            None => None,
         };
-        Ok(Row {
-            line,
-            client: self.client.map(number).transpose()?,
-            input: number(self.input)?,
-            output: number(self.output)?,
-        })
+        let time = match &self.time {
+            Some(place) => micros(field(place))
+                .ok_or_else(|| format!("{} is neither seconds nor a date with a time", place.1))?,
+            None => arrivals.next(),
+        };
+        Ok(Row { line, time, client, input: number(&self.input)?, output: number(&self.output)? })
     }
 }
 
-fn json_row(line: usize, text: &str) -> Result<Row, String> {
+fn json_row(line: usize, text: &str, arrivals: &mut Arrivals) -> Result<Row, String> {
     let row: MooncakeLine = serde_json::from_str(text).map_err(|error| error.to_string())?;
-    Ok(Row { line, client: None, input: row.input_length, output: row.output_length })
+    let time = match row.timestamp {
+        Some(millis) => millis.checked_mul(1_000).ok_or("timestamp is too late")?,
+        None => arrivals.next(),
+    };
+    Ok(Row { line, time, client: None, input: row.input_length, output: row.output_length })
+}
+
+/// Times for requests that have none: five in a second, at random, the same in every run.
+struct Arrivals {
+    state: u64,
+    seconds: f64,
+}
+
+impl Arrivals {
+    const PER_SECOND: f64 = 5.0;
+
+    const fn new() -> Self {
+        Self { state: 1, seconds: 0.0 }
+    }
+
+    fn next(&mut self) -> u64 {
+        self.state =
+            self.state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        let uniform = (self.state >> 11) as f64 / (1_u64 << 53) as f64;
+        self.seconds -= (1.0 - uniform).ln() / Self::PER_SECOND;
+        let micros = Duration::try_from_secs_f64(self.seconds).unwrap_or_default().as_micros();
+        u64::try_from(micros).unwrap_or(u64::MAX / 4)
+    }
+}
+
+/// Seconds, or a date with a time of day such as `2023-11-16 18:15:46.68`, in microseconds. A zone is left out: all times of
+/// a trace are in the same.
+fn micros(text: &str) -> Option<u64> {
+    if let Some((date, time)) = text.split_once([' ', 'T']) {
+        let time = time.split(['+', 'Z']).next()?;
+        let mut date = date.splitn(3, '-').map(|part| part.parse::<u64>().ok());
+        let (year, month, day) = (date.next()??, date.next()??, date.next()??);
+        let mut time = time.splitn(3, ':');
+        let (hour, minute) = (time.next()?.parse::<u64>().ok()?, time.next()?.parse::<u64>().ok()?);
+        let in_range = (1970..10_000).contains(&year) && (1..=12).contains(&month) && (1..=31).contains(&day);
+        if !in_range || hour > 23 || minute > 59 {
+            return None;
+        }
+        let second = micros(time.next()?).filter(|micros| *micros < 61_000_000)?;
+        // Days since a first of March: the leap day is the last of a year.
+        let (year, month) = if month < 3 { (year - 1, month + 9) } else { (year, month - 3) };
+        let days = year * 365 + year / 4 - year / 100 + year / 400 + (month * 153 + 2) / 5 + day;
+        return Some(((days * 24 + hour) * 60 + minute) * 60_000_000 + second);
+    }
+    let (whole, fraction) = text.split_once('.').unwrap_or((text, ""));
+    let all_digits = |text: &str| text.bytes().all(|byte| byte.is_ascii_digit());
+    if whole.is_empty() || !all_digits(whole) || !all_digits(fraction) {
+        return None;
+    }
+    let fraction: String = fraction.chars().chain("000000".chars()).take(6).collect();
+    // Room is left for how long a request takes.
+    let limit = |micros: &u64| *micros < u64::MAX / 4;
+    whole.parse::<u64>().ok()?.checked_mul(1_000_000)?.checked_add(fraction.parse().ok()?).filter(limit)
 }
 
 fn fields(line: &str) -> impl Iterator<Item = &str> {

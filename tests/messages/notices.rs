@@ -45,6 +45,14 @@ fn notices(name: &str) -> Vec<Notice> {
 }
 
 #[test]
+fn in_serde_a_notice_has_the_word_for_it_as_its_kind() {
+    for notice in notices("a label") {
+        let json = serde_json::to_value(&notice).unwrap();
+        assert_eq!(json["notice"], notice.as_str());
+    }
+}
+
+#[test]
 fn notices_state_facts_and_stay_calm() {
     let mut by_text = BTreeMap::new();
     for language in &LANGUAGES {

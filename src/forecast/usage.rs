@@ -1,0 +1,273 @@
+//! How large an unknown quantity will be, from how large it was.
+
+mod histogram;
+mod keys;
+mod margin;
+pub(crate) mod path;
+mod saved;
+
+use serde::{Deserialize, Serialize};
+
+use crate::forecast::usage::histogram::{Histogram, Mixture};
+use crate::forecast::usage::keys::Keys;
+use crate::forecast::usage::path::KeyPath;
+
+/// How a [`UsageForecast`] is to predict, and how much it may remember.
+///
+/// ```
+/// use billing_guard::ForecastSettings;
+///
+/// let settings = ForecastSettings::new().with_coverage_permille(995).with_capacity(20_000);
+/// assert_eq!((settings.coverage_permille(), settings.capacity()), (995, 20_000));
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ForecastSettings {
+    coverage_permille: u16,
+    capacity: u32,
+}
+
+impl ForecastSettings {
+    /// The fewest keys a forecast may be limited to.
+    pub const MIN_CAPACITY: u32 = 64;
+
+    /// Coverage of 990 in 1,000; 100,000 keys, which take about 40 MB.
+    #[must_use]
+    pub const fn new() -> Self {
+        Self { coverage_permille: 990, capacity: 100_000 }
+    }
+
+    /// In how many of 1,000 cases the predicted quantity is to suffice: from 500 to 999, and the nearer of those
+    /// otherwise. A higher coverage leaves less work beyond its hold, and holds more of everyone's balance.
+    #[must_use]
+    pub const fn with_coverage_permille(mut self, permille: u16) -> Self {
+        self.coverage_permille = match permille {
+            0..=499 => 500,
+            500..=999 => permille,
+            _ => 999,
+        };
+        self
+    }
+
+    /// The most keys to remember, each a level of a [`KeyPath`]: at least [`MIN_CAPACITY`](Self::MIN_CAPACITY), also if
+    /// this is less. One takes at most 600 bytes, and 400 as a rule. What was learned of least recently is forgotten first.
+    #[must_use]
+    pub const fn with_capacity(mut self, keys: u32) -> Self {
+        self.capacity = if keys < Self::MIN_CAPACITY { Self::MIN_CAPACITY } else { keys };
+        self
+    }
+
+    /// In how many of 1,000 cases the predicted quantity is to suffice.
+    #[must_use]
+    pub const fn coverage_permille(self) -> u16 {
+        self.coverage_permille
+    }
+
+    /// The most keys to remember.
+    #[must_use]
+    pub const fn capacity(self) -> u32 {
+        self.capacity
+    }
+}
+
+impl Default for ForecastSettings {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+/// What a [`UsageForecast`] expects of a piece of work: keep it until that is over, then let the forecast learn from both.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Prediction {
+    units: u64,
+    cold: bool,
+}
+
+impl Prediction {
+    /// How many units to hold for. Never more than the ceiling that was given.
+    #[must_use]
+    pub const fn units(self) -> u64 {
+        self.units
+    }
+
+    /// Whether too little was known to predict anything, and the units are the ceiling.
+    #[must_use]
+    pub const fn is_cold(self) -> bool {
+        self.cold
+    }
+}
+
+/// How large a quantity will be that is known only when the work is done, such as the output of a language model: learned
+/// from what work of the same kind took, and stated so that it suffices in a given share of cases.
+///
+/// Under each level of a [`KeyPath`] it keeps how large the quantity was, recent work counting more: a half-life of 1,000
+/// pieces of work. A level that has seen little goes by the one above it. What is predicted is what 98 % of that stayed
+/// below (for a coverage of 99 %), and a margin on top. The margin is one for all paths with the same root, rises with
+/// each miss, and falls slowly while there is none: where both balance, misses are as many as they may be. So the coverage
+/// is kept also when the work changes, with a delay, and need not be alike under all keys of a root.
+///
+/// Until enough work has ended under a root (30 pieces for a coverage of 99 %), the ceiling is predicted.
+///
+/// It has no clock and reads no files. Keep it as any `serde` format has it, to go on after a restart; [`merge`](Self::merge)
+/// what several processes have learned.
+///
+/// ```
+/// use billing_guard::{ForecastSettings, KeyPath, UsageForecast};
+///
+/// let mut forecast = UsageForecast::new(ForecastSettings::new());
+/// for (number, account) in (0..5_000_u64).zip(["acct_ana", "acct_bob"].into_iter().cycle()) {
+///     let path = KeyPath::new("chat gpt-4o").then(account).sized(1_200);
+///     let prediction = forecast.predict(&path, 4_096);
+///     // What ana asks takes up to 99 tokens to answer, what bob asks four times as many.
+///     let answer = number * 7_919 % 100 * if account == "acct_ana" { 1 } else { 4 };
+///     forecast.learn(&path, prediction, answer);
+/// }
+/// let ana = KeyPath::new("chat gpt-4o").then("acct_ana").sized(1_500);
+/// let bob = KeyPath::new("chat gpt-4o").then("acct_bob").sized(1_500);
+/// assert!((95..150).contains(&forecast.predict(&ana, 4_096).units()));
+/// assert!((380..600).contains(&forecast.predict(&bob, 4_096).units()));
+/// assert!(forecast.predict(&KeyPath::new("a kind never seen"), 4_096).is_cold());
+/// ```
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(try_from = "saved::Saved", into = "saved::Saved")]
+pub struct UsageForecast {
+    settings: ForecastSettings,
+    keys: Keys,
+}
+
+impl UsageForecast {
+    /// One that has learned nothing.
+    #[must_use]
+    pub fn new(settings: ForecastSettings) -> Self {
+        Self { settings, keys: Keys::new() }
+    }
+
+    /// This one with other settings, such as one that was saved under former ones. If it has too many keys for them,
+    /// those learned of least recently are forgotten.
+    #[must_use]
+    pub fn with_settings(mut self, settings: ForecastSettings) -> Self {
+        let mut smaller = Self::new(settings);
+        if self.keys.len() > smaller.capacity() {
+            smaller.merge(&self);
+            return smaller;
+        }
+        self.settings = settings;
+        self
+    }
+
+    /// What it goes by.
+    #[must_use]
+    pub const fn settings(&self) -> ForecastSettings {
+        self.settings
+    }
+
+    /// How many keys it remembers something of: levels of paths, never more than the capacity.
+    #[must_use]
+    pub fn keys(&self) -> usize {
+        self.keys.len()
+    }
+
+    /// How many units the work is going to take at most, at the coverage that was set; never more than the ceiling, which
+    /// is what the work cannot exceed, such as the output that was asked for at most.
+    #[must_use]
+    pub fn predict(&self, path: &KeyPath, ceiling: u64) -> Prediction {
+        let tail = 1_000_u16.saturating_sub(self.settings.coverage_permille).saturating_mul(2);
+        let margin = path.levels().first().and_then(|root| self.keys.get(*root)).map(|root| root.margin);
+        let position = self.warm(path).map(|mixture| mixture.position_above(tail));
+        match position.zip(margin) {
+            Some((position, margin)) => {
+                let units = histogram::units_at(position.saturating_add(margin.width()));
+                Prediction { units: units.min(ceiling), cold: false }
+            }
+            None => Prediction { units: ceiling, cold: true },
+        }
+    }
+
+    /// What so many of 1,000 pieces of such work stayed below, with no margin: 500 asks for the usual quantity. Above
+    /// 1,000 is as 1,000. `None` while too little is known.
+    ///
+    /// ```
+    /// # use billing_guard::{ForecastSettings, KeyPath, UsageForecast};
+    /// let (mut forecast, path) = (UsageForecast::new(ForecastSettings::new()), KeyPath::new("report"));
+    /// assert_eq!(forecast.quantile(&path, 500), None);
+    /// for rows in 1..=1_000 {
+    ///     let prediction = forecast.predict(&path, 5_000);
+    ///     forecast.learn(&path, prediction, rows);
+    /// }
+    /// // Recent work counts more, and the later reports were the larger ones.
+    /// assert!((500..600).contains(&forecast.quantile(&path, 500).ok_or("nothing known")?));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[must_use]
+    pub fn quantile(&self, path: &KeyPath, permille: u16) -> Option<u64> {
+        let tail = 1_000_u16.saturating_sub(permille);
+        self.warm(path).map(|mixture| histogram::units_at(mixture.position_above(tail)))
+    }
+
+    /// Learns what work took that has ended by itself, and whether what was predicted for it sufficed.
+    ///
+    /// Call it for all work that was done, whatever was held for it in the end, but not for work that was not done, or
+    /// broke off half-way: learning that it took little, the forecast would hold too little for the next. Work that was
+    /// stopped because it reached its hold goes to [`learn_stopped`](Self::learn_stopped).
+    pub fn learn(&mut self, path: &KeyPath, prediction: Prediction, units: u64) {
+        self.enter(path, prediction, units, units > prediction.units);
+    }
+
+    /// Learns from work that was stopped because it reached what was held for it: how much more it would have taken
+    /// is not known. If as much as was predicted had been held, the prediction did not suffice; if less had, because the
+    /// balance was short, nothing is learned.
+    pub fn learn_stopped(&mut self, path: &KeyPath, prediction: Prediction, units: u64) {
+        if units >= prediction.units && !prediction.cold {
+            self.enter(path, prediction, units, true);
+        }
+    }
+
+    fn enter(&mut self, path: &KeyPath, prediction: Prediction, units: u64, missed: bool) {
+        let capacity = self.capacity();
+        let coverage = self.settings.coverage_permille;
+        // The root last: what is more general was then always used more recently, and is kept longer.
+        for (level, key) in path.levels().iter().enumerate().rev() {
+            let Some(known) = self.keys.touch(*key, capacity) else { return };
+            known.histogram.add(units);
+            if level == 0 && !prediction.cold {
+                known.margin.learn(missed, coverage);
+            }
+        }
+    }
+
+    /// Takes in what another forecast has learned, from other work: work that both have seen counts twice. Keys of the
+    /// other count as used more recently than those it does not know.
+    pub fn merge(&mut self, other: &Self) {
+        let capacity = self.capacity();
+        for (key, theirs) in other.keys.iter() {
+            let is_new = self.keys.get(key).is_none();
+            let Some(ours) = self.keys.touch(key, capacity) else { return };
+            ours.histogram.merge(&theirs.histogram);
+            ours.margin = if is_new { theirs.margin } else { ours.margin.max(theirs.margin) };
+        }
+    }
+
+    fn capacity(&self) -> usize {
+        usize::try_from(self.settings.capacity).unwrap_or(usize::MAX)
+    }
+
+    /// What is known of the path, if it is enough.
+    fn warm(&self, path: &KeyPath) -> Option<Mixture<'_, { KeyPath::MAX_LEVELS }>> {
+        let mut histograms = [None::<&Histogram>; KeyPath::MAX_LEVELS];
+        for (histogram, key) in histograms.iter_mut().zip(path.levels()) {
+            *histogram = self.keys.get(*key).map(|known| &known.histogram);
+        }
+        let samples = histograms.first().copied().flatten().map_or(0, Histogram::samples);
+        (samples >= self.settings.enough()).then(|| Mixture::of(histograms))?
+    }
+}
+
+impl ForecastSettings {
+    /// How many pieces of work must be known of a root: fewer cannot have shown what is exceeded so rarely.
+    fn enough(self) -> u32 {
+        let misses = 1_000_u32.saturating_sub(u32::from(self.coverage_permille));
+        300_u32.checked_div(misses).unwrap_or(300).max(10)
+    }
+}
+
+#[cfg(test)]
+mod tests;

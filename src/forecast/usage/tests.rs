@@ -1,0 +1,407 @@
+//! The forecast as a whole: on work that ends after other work has begun, as it does in a server.
+
+use std::cmp::Reverse;
+use std::collections::BinaryHeap;
+
+use proptest::prelude::*;
+
+use super::*;
+
+/// Numbers that are the same in every run.
+struct Dice(u64);
+
+impl Dice {
+    fn below(&mut self, end: u64) -> u64 {
+        self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        (self.0 >> 33) % end
+    }
+
+    /// About `median`, and the more sides the wider: the sum of four dice, from minus to plus so many octaves.
+    fn around(&mut self, median: u64, octaves: u64) -> u64 {
+        let sum: u64 = (0..4).map(|_| self.below(256 * octaves)).sum();
+        let (whole, part) = (sum / 512, sum % 512);
+        (((median * (512 + part)) << whole) / 512) >> octaves
+    }
+}
+
+/// One piece of work: what it is, and how large.
+#[derive(Clone, Copy)]
+struct Work {
+    path: KeyPath,
+    units: u64,
+}
+
+struct Outcome {
+    missed: Vec<bool>,
+    held: u64,
+    took: u64,
+}
+
+impl Outcome {
+    fn share(misses: usize, count: usize) -> usize {
+        (count - misses) * 1_000 / count
+    }
+
+    /// Of a thousand.
+    fn coverage(&self) -> usize {
+        Self::share(self.missed.iter().filter(|missed| **missed).count(), self.missed.len())
+    }
+
+    /// The worst of any thousand in a row.
+    fn worst_window(&self) -> usize {
+        let window = |window: &[bool]| Self::share(window.iter().filter(|missed| **missed).count(), 1_000);
+        self.missed.windows(1_000).step_by(10).map(window).min().unwrap()
+    }
+
+    /// In hundredths.
+    fn over_hold(&self) -> u64 {
+        self.held * 100 / self.took
+    }
+}
+
+const CEILING: u64 = 16_384;
+
+/// Each begins one tick after the one before, and lasts a tick and a hundredth of its units.
+fn run(forecast: &mut UsageForecast, work: &[Work]) -> Outcome {
+    let mut running = BinaryHeap::new();
+    let mut outcome = Outcome { missed: Vec::new(), held: 0, took: 0 };
+    let mut predictions = Vec::new();
+    for (now, Work { path, units }) in work.iter().enumerate() {
+        while running.peek().is_some_and(|Reverse((end, _))| *end <= now) {
+            let Some(Reverse((_, ended))) = running.pop() else { break };
+            let Work { path, units } = &work[ended];
+            forecast.learn(path, predictions[ended], *units);
+        }
+        let prediction = forecast.predict(path, CEILING);
+        assert!(prediction.units() <= CEILING);
+        predictions.push(prediction);
+        outcome.missed.push(*units > prediction.units());
+        outcome.held += prediction.units();
+        outcome.took += units;
+        running.push(Reverse((now + 1 + usize::try_from(*units).unwrap() / 100, now)));
+    }
+    outcome
+}
+
+fn chat() -> KeyPath {
+    KeyPath::new("chat")
+}
+
+/// Forty customers, few of them large, whose work differs; what goes in says something about what comes out.
+fn customers(dice: &mut Dice, count: usize) -> Vec<Work> {
+    let one = |dice: &mut Dice| {
+        let customer = dice.below(40).min(dice.below(40));
+        let size = dice.around(400, 3);
+        let median = 20 + 15 * (customer * 7 % 13) + size / 8;
+        let path = chat().then(&customer.to_string()).sized(size);
+        Work { path, units: dice.around(median, 3).min(CEILING) }
+    };
+    (0..count).map(|_| one(dice)).collect()
+}
+
+#[test]
+fn as_many_predictions_suffice_as_are_meant_to() {
+    for seed in 1..4 {
+        for coverage in [900, 990, 995] {
+            let settings = ForecastSettings::new().with_coverage_permille(coverage);
+            let work = customers(&mut Dice(seed), 12_000);
+            let outcome = run(&mut UsageForecast::new(settings), &work);
+            assert!(outcome.coverage() >= usize::from(coverage), "{} {coverage}", outcome.coverage());
+            let lowest = if coverage == 900 { 860 } else { 975 };
+            assert!(outcome.worst_window() >= lowest, "{}", outcome.worst_window());
+            // The ceiling is over 60 times what it takes.
+            let most = if coverage == 900 { 300 } else { 550 };
+            assert!(outcome.over_hold() <= most, "{} {coverage}", outcome.over_hold());
+        }
+    }
+}
+
+#[test]
+fn knowing_the_customer_and_the_size_saves_much() {
+    let work = customers(&mut Dice(5), 12_000);
+    let told = run(&mut UsageForecast::new(ForecastSettings::new()), &work);
+    let blind: Vec<_> = work.iter().map(|work| Work { path: chat(), ..*work }).collect();
+    let blind = run(&mut UsageForecast::new(ForecastSettings::new()), &blind);
+    assert!(blind.coverage() >= 990);
+    assert!(100 * told.over_hold() < 95 * blind.over_hold(), "{} {}", told.over_hold(), blind.over_hold());
+}
+
+#[test]
+fn work_that_changes_under_one_key_is_followed() {
+    let regimes = [(100, 2), (30, 1), (400, 2), (50, 4), (1_500, 1), (100, 3), (700, 2)];
+    for turn in 0..regimes.len() {
+        let mut dice = Dice(9);
+        let mut work = Vec::new();
+        for (median, octaves) in regimes.iter().cycle().skip(turn).take(regimes.len()) {
+            let one = || Work { path: chat(), units: dice.around(*median, *octaves).min(CEILING) };
+            work.extend(std::iter::repeat_with(one).take(6_000));
+        }
+        let outcome = run(&mut UsageForecast::new(ForecastSettings::new()), &work);
+        assert!(outcome.coverage() >= 990, "{}", outcome.coverage());
+        assert!(outcome.worst_window() >= 930, "{}", outcome.worst_window());
+    }
+}
+
+#[test]
+fn what_is_always_the_same_is_held_nearly_exactly() {
+    for units in [1, 2, 7, 100, 999, 16_000] {
+        let mut forecast = UsageForecast::new(ForecastSettings::new());
+        let work = vec![Work { path: chat(), units }; 20_000];
+        let outcome = run(&mut forecast, &work);
+        assert_eq!(outcome.coverage(), 1_000);
+        let held = forecast.predict(&chat(), u64::MAX).units();
+        assert!(held >= units && held <= units + units / 8 + 1, "{held} for {units}");
+    }
+}
+
+#[test]
+fn too_little_known_is_the_ceiling() {
+    for (coverage, enough) in [(500, 10), (900, 10), (990, 30), (999, 300)] {
+        let settings = ForecastSettings::new().with_coverage_permille(coverage);
+        let mut forecast = UsageForecast::new(settings);
+        for _ in 0..enough {
+            let prediction = forecast.predict(&chat(), 77);
+            assert_eq!((prediction.units(), prediction.is_cold()), (77, true));
+            assert_eq!(forecast.quantile(&chat(), 500), None);
+            forecast.learn(&chat(), prediction, 3);
+        }
+        // Once it has aged a little, the last few samples weigh less than one each.
+        let mut prediction = forecast.predict(&chat(), 77);
+        for _ in 0..100 {
+            forecast.learn(&chat(), prediction, 3);
+            prediction = forecast.predict(&chat(), 77);
+        }
+        assert!(!prediction.is_cold() && prediction.units() < 10, "{coverage} {prediction:?}");
+        assert!(forecast.quantile(&chat(), 500) == Some(3));
+        // A customer never seen goes by what is known of all.
+        let unseen = chat().then("someone").sized(5);
+        assert_eq!(forecast.predict(&unseen, 77), prediction);
+        assert!(forecast.predict(&KeyPath::new("code"), 77).is_cold());
+    }
+}
+
+#[test]
+fn what_was_cut_teaches_only_where_the_prediction_was_held() {
+    let mut forecast = UsageForecast::new(ForecastSettings::new());
+    run(&mut forecast, &customers(&mut Dice(3), 3_000));
+    let before = serde_json::to_string(&forecast).unwrap();
+    let prediction = forecast.predict(&chat(), CEILING);
+    let all = prediction.units();
+    forecast.learn_stopped(&chat(), prediction, all - 1);
+    assert_eq!(serde_json::to_string(&forecast).unwrap(), before);
+    forecast.learn_stopped(&chat(), prediction, all);
+    assert!(forecast.predict(&chat(), CEILING).units() > all);
+    // Held at the ceiling for want of knowledge, it was the ceiling that stopped it, and says nothing.
+    let mut cold = UsageForecast::new(ForecastSettings::new());
+    let prediction = cold.predict(&chat(), 10);
+    cold.learn_stopped(&chat(), prediction, 10);
+    assert_eq!(cold.keys(), 0);
+}
+
+#[test]
+fn stopped_work_does_not_make_the_forecast_sink() {
+    let mut forecast = UsageForecast::new(ForecastSettings::new());
+    let mut dice = Dice(8);
+    let mut stopped = 0;
+    for _ in 0..30_000 {
+        let (units, prediction) = (dice.around(200, 3), forecast.predict(&chat(), CEILING));
+        if units > prediction.units() {
+            stopped += 1;
+            forecast.learn_stopped(&chat(), prediction, prediction.units());
+        } else {
+            forecast.learn(&chat(), prediction, units);
+        }
+    }
+    assert!(stopped <= 300, "{stopped}");
+}
+
+#[test]
+fn it_forgets_keys_beyond_its_capacity_but_not_their_root() {
+    let settings = ForecastSettings::new().with_capacity(100);
+    let mut forecast = UsageForecast::new(settings);
+    for customer in 0..1_000_u64 {
+        let path = chat().then(&customer.to_string());
+        for _ in 0..40 {
+            let prediction = forecast.predict(&path, CEILING);
+            forecast.learn(&path, prediction, 10 + 10 * (customer % 2));
+        }
+        assert!(forecast.keys() <= 100);
+    }
+    assert_eq!(forecast.keys(), 100);
+    let usual = |customer: &str| forecast.quantile(&chat().then(customer), 500).unwrap();
+    // Of one that is remembered its own, of one that is not that of all.
+    assert!(usual("999") > 17 && usual("998") < 12, "{} {}", usual("999"), usual("998"));
+    assert_eq!((usual("0"), usual("1")), (usual("nobody"), usual("nobody")));
+
+    let fewer = forecast.clone().with_settings(settings.with_capacity(64));
+    assert_eq!((fewer.keys(), fewer.settings().capacity()), (64, 64));
+    assert_eq!(fewer.quantile(&chat().then("999"), 500), Some(usual("999")));
+    assert!(!fewer.predict(&chat(), CEILING).is_cold());
+    let same = forecast.clone().with_settings(settings.with_coverage_permille(999));
+    assert_eq!((same.keys(), same.settings().coverage_permille()), (100, 999));
+}
+
+#[test]
+fn a_key_takes_at_most_600_bytes() {
+    for keys in [1_000, 20_000, 33_000] {
+        let mut forecast = UsageForecast::new(ForecastSettings::new().with_capacity(keys));
+        for customer in 0..2 * keys {
+            let path = chat().then(&customer.to_string());
+            let prediction = forecast.predict(&path, CEILING);
+            forecast.learn(&path, prediction, 5);
+        }
+        let each = forecast.keys.storage() / forecast.keys();
+        assert!(each <= 450, "{each}");
+    }
+}
+
+#[test]
+fn settings_are_kept_within_their_limits() {
+    let coverage = |permille| ForecastSettings::new().with_coverage_permille(permille).coverage_permille();
+    assert_eq!([0, 499, 500, 999, 1_000, u16::MAX].map(coverage), [500, 500, 500, 999, 999, 999]);
+    let capacity = |keys| ForecastSettings::new().with_capacity(keys).capacity();
+    assert_eq!([0, 63, 64, u32::MAX].map(capacity), [64, 64, 64, u32::MAX]);
+    assert_eq!(ForecastSettings::default(), ForecastSettings::new());
+}
+
+/// What can be seen of a forecast: its text has everything in it.
+fn text(forecast: &UsageForecast) -> String {
+    serde_json::to_string(forecast).unwrap()
+}
+
+#[test]
+fn two_forecasts_become_one_that_knows_both() {
+    let (early, late) = (customers(&mut Dice(1), 4_000), customers(&mut Dice(2), 4_000));
+    let only = |path: KeyPath, work: &[Work]| -> Vec<Work> {
+        work.iter().map(|work| Work { path, units: work.units }).collect()
+    };
+    let (mut one, mut two) =
+        (UsageForecast::new(ForecastSettings::new()), UsageForecast::new(ForecastSettings::new()));
+    run(&mut one, &early);
+    run(&mut one, &only(KeyPath::new("mail"), &early));
+    run(&mut two, &late);
+    run(&mut two, &only(KeyPath::new("code"), &late));
+    let (mut ab, mut ba) = (one.clone(), two.clone());
+    ab.merge(&two);
+    ba.merge(&one);
+    for work in early.iter().chain(&late) {
+        let [both, reversed] = [&ab, &ba].map(|forecast| forecast.predict(&work.path, CEILING));
+        assert_eq!(both, reversed);
+        let parts = [&one, &two].map(|forecast| forecast.predict(&work.path, CEILING).units());
+        assert!(both.units() >= parts[0].min(parts[1]) * 2 / 3 && both.units() <= parts[0].max(parts[1]) * 2);
+    }
+    // What only one of them knew is as that one knew it.
+    for (kind, whose) in [("mail", &one), ("code", &two)] {
+        let kind = KeyPath::new(kind);
+        assert_eq!(ab.predict(&kind, CEILING), whose.predict(&kind, CEILING));
+    }
+    let mut same = one.clone();
+    same.merge(&UsageForecast::new(ForecastSettings::new()));
+    assert_eq!(text(&same).len(), text(&one).len());
+    let mut copy = UsageForecast::new(ForecastSettings::new());
+    copy.merge(&one);
+    assert_eq!(text(&copy), text(&one));
+    assert!(run(&mut ab, &customers(&mut Dice(4), 4_000)).coverage() >= 990);
+}
+
+#[test]
+fn a_saved_forecast_goes_on_as_if_nothing_had_been() {
+    let work = customers(&mut Dice(6), 6_000);
+    let (first, second) = work.split_at(3_000);
+    let mut forecast =
+        UsageForecast::new(ForecastSettings::new().with_capacity(200).with_coverage_permille(980));
+    run(&mut forecast, first);
+    let mut again: UsageForecast = serde_json::from_str(&text(&forecast)).unwrap();
+    assert_eq!(again.settings(), forecast.settings());
+    let outcomes = [&mut forecast, &mut again].map(|forecast| run(forecast, second));
+    assert_eq!((outcomes[0].held, &outcomes[0].missed), (outcomes[1].held, &outcomes[1].missed));
+    assert_eq!(text(&forecast), text(&again));
+    let empty = UsageForecast::new(ForecastSettings::new());
+    assert_eq!(serde_json::from_str::<UsageForecast>(&text(&empty)).unwrap().keys(), 0);
+}
+
+#[test]
+fn damage_is_an_error_wherever_it_is() {
+    let mut forecast = UsageForecast::new(ForecastSettings::new());
+    run(&mut forecast, &customers(&mut Dice(6), 8));
+    let whole = text(&forecast);
+    assert!(serde_json::from_str::<UsageForecast>(&whole).is_ok());
+    for place in 0..whole.len() {
+        assert!(serde_json::from_str::<UsageForecast>(&whole[..place]).is_err(), "cut at {place}");
+        for byte in ["0", "7", "f", "x", "\"", ","] {
+            if whole[place..=place] != *byte {
+                let damaged = format!("{}{byte}{}", &whole[..place], &whole[place + 1..]);
+                assert!(serde_json::from_str::<UsageForecast>(&damaged).is_err(), "{byte} at {place}");
+            }
+        }
+    }
+}
+
+#[test]
+fn an_error_names_what_is_wrong() {
+    let mut forecast = UsageForecast::new(ForecastSettings::new());
+    forecast.learn(&chat(), Prediction { units: 5, cold: true }, 5);
+    let whole = text(&forecast);
+    let error = |text: &str| serde_json::from_str::<UsageForecast>(text).unwrap_err().to_string();
+    let key = format!("{:032x}", chat().levels()[0]);
+    // With its check put right, as whoever writes such a file by hand would.
+    let righted = |text: String| match error(&text).split_once(", not \"") {
+        Some((_, check)) => {
+            let old = whole.split_once("\"check\":\"").unwrap().1;
+            text.replace(&old[..16], &check[..16])
+        }
+        None => text,
+    };
+    for (from, to, named) in [
+        ("\"usage_forecast\":1", "\"usage_forecast\":2", "version 2"),
+        ("\"check\":\"", "\"check\":\"0", "damaged"),
+        ("\"coverage_permille\":990", "\"coverage_permille\":1000", "coverage_permille 1000"),
+        ("\"capacity\":100000", "\"capacity\":0", "capacity 0"),
+        ("\"low\":0", "\"low\":60", "keys[0] of the usage forecast: its age, low or cells"),
+        ("\"burst\":0", "\"burst\":4000000000", "keys[0] of the usage forecast: its margin or burst"),
+        (key.as_str(), "chat", "keys[0] of the usage forecast: its key"),
+        ("\"age\"", "\"years\"", "years"),
+    ] {
+        assert!(whole.contains(from), "{whole}");
+        let text =
+            if named == "damaged" { whole.replace(from, to) } else { righted(whole.replace(from, to)) };
+        let error = error(&text);
+        assert!(error.contains(named), "{error} does not name {named}");
+    }
+    let (start, rest) = whole.split_once("\"keys\":[").unwrap();
+    let (entry, end) = rest.split_once("],\"check").unwrap();
+    let twice = righted(format!("{start}\"keys\":[{entry},{entry}],\"check{end}"));
+    assert!(
+        error(&twice).contains("keys[1] of the usage forecast: its key is there twice"),
+        "{}",
+        error(&twice)
+    );
+    let many = vec![entry; 65].join(",");
+    let many = righted(format!("{start}\"keys\":[{many}],\"check{end}").replace("100000", "64"));
+    assert!(error(&many).contains("65 keys; its capacity is 64"), "{}", error(&many));
+}
+
+proptest! {
+    /// No quantity, ceiling or path makes it fail, and no prediction is above its ceiling.
+    #[test]
+    fn any_quantity_can_be_learned(
+        work in prop::collection::vec((0_u8..6, any::<u64>(), any::<u64>(), any::<bool>()), 0..300),
+        shift in 0_u32..64,
+    ) {
+        let mut forecast = UsageForecast::new(ForecastSettings::new().with_capacity(64));
+        for (customer, units, ceiling, stopped) in work {
+            let path = chat().then(&customer.to_string()).sized(units >> shift);
+            let prediction = forecast.predict(&path, ceiling);
+            prop_assert!(prediction.units() <= ceiling);
+            if stopped {
+                forecast.learn_stopped(&path, prediction, units >> shift);
+            } else {
+                forecast.learn(&path, prediction, units >> shift);
+            }
+            let quantiles = [0, 100, 500, 900, 1_000].map(|permille| forecast.quantile(&path, permille));
+            prop_assert!(quantiles.is_sorted());
+        }
+        let again: UsageForecast = serde_json::from_str(&text(&forecast)).unwrap();
+        prop_assert_eq!(text(&again), text(&forecast));
+    }
+}
