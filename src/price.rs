@@ -25,6 +25,7 @@ mod percentage;
 mod pricing;
 mod rate;
 mod schedule;
+mod scope;
 #[cfg(test)]
 mod shares;
 mod steps;
@@ -140,8 +141,8 @@ pub enum PriceError {
         /// The text, quoted and shortened.
         text: String,
     },
-    /// The tariff has other prices for some moments or labels, and which apply was not said.
-    #[error("the price depends on the moment or on labels: ask the tariff for the prices in force")]
+    /// The tariff has other prices at some moments, and the moment was not said.
+    #[error("the price depends on the moment: ask the tariff for the prices in force")]
     Unsettled,
     /// A tariff has too many rates.
     #[error("no room for a rate for {name}: a tariff has at most {} rates", Tariff::MAX_RATES)]

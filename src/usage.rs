@@ -68,6 +68,9 @@ impl Quantity {
     /// The sum, or `None` if it cannot be kept exactly.
     #[must_use]
     pub fn checked_add(self, other: Self) -> Option<Self> {
+        if self.places == 0 && other.places == 0 {
+            return self.digits.checked_add(other.digits).map(Self::from);
+        }
         let places = self.places.max(other.places);
         let sum = self.scaled(places).checked_add(other.scaled(places))?;
         Self::from_u128(sum, places)
@@ -84,6 +87,9 @@ impl Quantity {
 
     /// What is left after taking `other` away; `None` if that is more, or if the rest cannot be kept exactly.
     pub(crate) fn checked_sub(self, other: Self) -> Option<Self> {
+        if self.places == 0 && other.places == 0 {
+            return self.digits.checked_sub(other.digits).map(Self::from);
+        }
         let places = self.places.max(other.places);
         Self::from_u128(self.scaled(places).checked_sub(other.scaled(places))?, places)
     }
@@ -98,6 +104,10 @@ impl Quantity {
 
     /// The digits at so many places: below 2^64 * 10^9, which `u128` holds.
     fn scaled(self, places: u8) -> u128 {
+        // Nearly always, and several times as fast.
+        if places == self.places {
+            return u128::from(self.digits);
+        }
         let factor = 10_u128.saturating_pow(u32::from(places.saturating_sub(self.places)));
         u128::from(self.digits).saturating_mul(factor)
     }
@@ -146,6 +156,9 @@ impl PartialOrd for Quantity {
 
 impl Ord for Quantity {
     fn cmp(&self, other: &Self) -> Ordering {
+        if self.places == other.places {
+            return self.digits.cmp(&other.digits);
+        }
         let places = self.places.max(other.places);
         self.scaled(places).cmp(&other.scaled(places))
     }

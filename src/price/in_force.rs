@@ -10,7 +10,7 @@ use crate::id::Labels;
 impl Tariff {
     /// The same with another tariff whose prices take the place of all of these when something holds: a threshold that
     /// reprices the whole request, a time of the day, a date, a label. Of several the first that holds is taken, in the
-    /// order stated; inside it the same goes on. How charges are rounded is decided by this tariff.
+    /// order stated; inside it the same goes on. Work has no labels unless they are [given](Self::at). How charges are rounded is decided by this tariff.
     ///
     /// ```
     /// # use billing_guard::{Labels, Tariff, Timestamp, Unit, Usage, When};
@@ -99,7 +99,14 @@ impl Tariff {
         self.alternatives.iter().all(|(when, other)| when.is_about_usage() && other.is_settled())
     }
 
+    /// Whether the moment decides what is charged, if work has no labels.
+    fn depends_on_time(&self) -> bool {
+        let counts = |when: &When| !matches!(when.holds_for(&[]), Holds::No) || when.is_about_usage();
+        let others = self.alternatives.iter().filter(|(when, _)| counts(when));
+        others.into_iter().any(|(when, other)| when.is_about_time() || other.depends_on_time())
+    }
+
     pub(super) fn check_settled(&self) -> Result<(), PriceError> {
-        if self.is_settled() { Ok(()) } else { Err(PriceError::Unsettled) }
+        if self.depends_on_time() { Err(PriceError::Unsettled) } else { Ok(()) }
     }
 }

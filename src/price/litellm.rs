@@ -7,6 +7,7 @@ use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
 use serde_json::error::Category;
 use serde_json::value::RawValue;
 
+use super::scope::{Scope, Stated, tariff};
 use super::{PriceBook, PriceError, Rate, Tariff};
 use crate::amount::Unit;
 use crate::text::quoted;
@@ -19,12 +20,14 @@ const FIXED_FIELD: &str = "input_cost_per_request";
 
 /// The fields that are used, and the quantity that each prices. The documentation of `from_litellm` repeats this;
 /// a test compares the two.
-const QUANTITIES: [(&str, &str); 32] = [
+const QUANTITIES: [(&str, &str); 34] = [
     ("input_cost_per_token", "input_tokens"),
     ("output_cost_per_token", "output_tokens"),
     ("output_cost_per_reasoning_token", "output_reasoning_tokens"),
     ("cache_read_input_token_cost", "cache_read_input_tokens"),
     ("cache_creation_input_token_cost", "cache_creation_input_tokens"),
+    ("cache_creation_input_token_cost_above_1hr", "cache_creation_1h_input_tokens"),
+    ("cache_creation_input_token_cost_above_12hr", "cache_creation_12h_input_tokens"),
     ("input_cost_per_audio_token", "input_audio_tokens"),
     ("output_cost_per_audio_token", "output_audio_tokens"),
     ("cache_read_input_audio_token_cost", "cache_read_input_audio_tokens"),
@@ -54,6 +57,15 @@ const QUANTITIES: [(&str, &str); 32] = [
     ("code_interpreter_cost_per_session", "code_interpreter_sessions"),
 ];
 
+/// The field that prices searches, by how much they put into the context.
+const SEARCHES: &str = "search_context_cost_per_query";
+
+const SEARCH_SIZES: [(&str, &str); 3] = [
+    ("search_context_size_low", "low_context_searches"),
+    ("search_context_size_medium", "medium_context_searches"),
+    ("search_context_size_high", "high_context_searches"),
+];
+
 /// What a field that is not used has in its name when it says something about the price. Rather one too many: such a
 /// field is only reported.
 const PRICE_WORDS: [&str; 7] =
@@ -71,8 +83,8 @@ pub struct LitellmImport {
     /// The entries in the book whose every price is an explicit zero, in the order of the table. Look at these
     /// before you sell them: a table's maintainers also write zero for what they do not know.
     pub free: Vec<String>,
-    /// By entry, in the book or not, the fields that bear on the price and are not used: prices by threshold, batch,
-    /// priority, region, time of day and so on. Where such a field would have applied, the book's price is not the
+    /// By entry, in the book or not, the fields that bear on the price and are not used: prices by region, time of
+    /// day, resolution and so on. Where such a field would have applied, the book's price is not the
     /// published one.
     pub ignored: BTreeMap<String, Vec<String>>,
 }
@@ -85,7 +97,16 @@ impl PriceBook {
     /// models cost around a dollar, so use a scale of 9 to charge single tokens without rounding them.
     ///
     /// Each field in this list becomes a rate for the quantity beside it, `input_cost_per_request` becomes the
-    /// tariff's fixed price. All other fields that bear on the price are [reported](LitellmImport::ignored), not
+    /// tariff's fixed price. `search_context_cost_per_query` prices `low_context_searches`, `medium_context_searches` and
+    /// `high_context_searches`.
+    ///
+    /// A name that goes on with `_above_200k_tokens`, or another number, states the price of requests with strictly more
+    /// tokens of input than that, cached ones counted. One that ends in `_batches`, `_flex`, `_priority`, `_balanced`,
+    /// `_ultrafast` or `_decisions` states that of work with the label `tier` of `batch`, `flex` and so on: ask for the
+    /// prices [at](Tariff::at) its moment, as a guard does. What such requests have no price of their own for costs what it
+    /// does otherwise. A zero there is reported and not used.
+    ///
+    /// All other fields that bear on the price are [reported](LitellmImport::ignored), not
     /// used. An entry without any of these fields is [reported](LitellmImport::unpriced) and left out, and so is one
     /// whose only prices that are not zero stand in fields that are not used. The entry `sample_spec` is skipped.
     ///
@@ -101,6 +122,8 @@ impl PriceBook {
     /// | `output_cost_per_reasoning_token` | `output_reasoning_tokens` |
     /// | `cache_read_input_token_cost` | `cache_read_input_tokens` |
     /// | `cache_creation_input_token_cost` | `cache_creation_input_tokens` |
+    /// | `cache_creation_input_token_cost_above_1hr` | `cache_creation_1h_input_tokens` |
+    /// | `cache_creation_input_token_cost_above_12hr` | `cache_creation_12h_input_tokens` |
     /// | `input_cost_per_audio_token` | `input_audio_tokens` |
     /// | `output_cost_per_audio_token` | `output_audio_tokens` |
     /// | `cache_read_input_audio_token_cost` | `cache_read_input_audio_tokens` |
@@ -201,48 +224,95 @@ impl Entry {
     fn read(model: &str, value: &RawValue) -> Result<Self, PriceError> {
         let fields: Object<'_> = serde_json::from_str(value.get())
             .map_err(|_| PriceError::InvalidEntry { model: quoted(model) })?;
-        let (mut tariff, mut ignored) = (Tariff::new(), Vec::new());
-        let (mut any_used, mut all_zero, mut ignored_zero) = (false, true, true);
+        let (mut stated, mut ignored) = (Vec::<Stated>::new(), Vec::new());
+        let mut ignored_zero = true;
         for (field, value) in fields.0 {
-            let quantity = QUANTITIES.iter().find(|(known, _)| *known == field).map(|(_, name)| *name);
-            if quantity.is_none() && field != FIXED_FIELD {
+            if value.get() == "null" && known(&field).is_some() {
+                continue;
+            }
+            let wrong = |field: &str, problem| PriceError::InvalidField {
+                model: quoted(model),
+                field: field.to_owned(),
+                problem: Box::new(problem),
+            };
+            if let (SEARCHES, Ok(members)) = (&*field, serde_json::from_str::<Object<'_>>(value.get())) {
+                let mut all_known = true;
+                for (size, value) in members.0 {
+                    let Some((_, name)) = SEARCH_SIZES.iter().find(|(known, _)| *known == size) else {
+                        all_known = false;
+                        ignored_zero &= value.get().parse() == Ok(Rate::ZERO);
+                        continue;
+                    };
+                    state(&mut stated, &field, Some(name), Scope::ALL, value)
+                        .map_err(|problem| wrong(&field, problem))?;
+                }
+                if !all_known {
+                    ignored.push(field);
+                }
+                continue;
+            }
+            let Some((quantity, scope)) = known(&field) else {
                 if PRICE_WORDS.iter().any(|word| field.contains(word)) {
                     ignored_zero &= value.get().parse() == Ok(Rate::ZERO);
                     ignored.push(field);
                 }
                 continue;
-            }
-            if value.get() == "null" {
-                continue;
-            }
-            let with_price = |tariff: Tariff| {
-                // The text of a JSON number is the number; that of a string starts with a quotation mark and is
-                // refused like anything else that is not a number.
-                let rate: Rate = value.get().parse()?;
-                let tariff = match quantity {
-                    Some(name) => tariff.with_rate(name, rate)?,
-                    None => tariff.with_fixed(rate)?,
-                };
-                Ok((tariff, rate))
             };
-            let rate;
-            (tariff, rate) = with_price(tariff).map_err(|problem| PriceError::InvalidField {
-                model: quoted(model),
-                field,
-                problem: Box::new(problem),
-            })?;
-            any_used = true;
-            all_zero &= rate.is_zero();
+            let rate = state(&mut stated, &field, quantity, scope, value)
+                .map_err(|problem| wrong(&field, problem))?;
+            if scope != Scope::ALL && rate.is_zero() {
+                stated.pop();
+                ignored.push(field);
+            }
         }
-        // Zero in every field we read and a price in one that we do not: selling that as free would be the accident
-        // this crate is here to prevent.
-        let price = if any_used && (!all_zero || ignored_zero) {
-            Price::Stated { tariff, free: all_zero }
+        let plain = || stated.iter().filter(|price| price.scope == Scope::ALL);
+        let all_zero = plain().all(|price| price.rate.is_zero());
+        // Zero in every field we read and a price in one that we do not, or for some requests only: selling that as free
+        // would be the accident this crate is here to prevent.
+        let zero_otherwise = ignored_zero && plain().count() == stated.len();
+        let price = if plain().count() > 0 && (!all_zero || zero_otherwise) {
+            Price::Stated { tariff: tariff(&stated)?, free: all_zero }
         } else {
+            let unused = stated.iter().filter(|price| price.scope != Scope::ALL);
+            ignored.extend(unused.map(|price| price.field.clone()));
             Price::None
         };
         Ok(Self { price, ignored })
     }
+}
+
+/// What a field is the price of, and for which requests; `None` if it is not known.
+fn known(field: &str) -> Option<(Option<&'static str>, Scope)> {
+    let (name, scope) = Scope::of(field);
+    if name == FIXED_FIELD {
+        return Some((None, scope));
+    }
+    QUANTITIES.iter().find(|(known, _)| *known == name).map(|(_, name)| (Some(*name), scope))
+}
+
+/// Adds what a field states.
+fn state(
+    stated: &mut Vec<Stated>,
+    field: &str,
+    quantity: Option<&'static str>,
+    scope: Scope,
+    value: &RawValue,
+) -> Result<Rate, PriceError> {
+    // The text of a JSON number is the number; that of a string starts with a quotation mark and is refused like
+    // anything else that is not a number.
+    let rate: Rate = value.get().parse()?;
+    if let Some(known) = stated.iter().find(|price| price.quantity == quantity && price.scope == scope) {
+        return Err(match quantity {
+            Some(name) => PriceError::DuplicateQuantity { name: quoted(name) },
+            None => PriceError::DuplicateFixed { stated: known.rate },
+        });
+    }
+    let quantities = stated.iter().filter_map(|price| price.quantity).chain(quantity);
+    if quantities.collect::<HashSet<_>>().len() > Tariff::MAX_RATES {
+        return Err(PriceError::TooManyQuantities { name: quoted(quantity.unwrap_or(FIXED_FIELD)) });
+    }
+    stated.push(Stated { field: field.to_owned(), quantity, scope, rate });
+    Ok(rate)
 }
 
 /// The members of a JSON object in their order, duplicates included, values as they are written.

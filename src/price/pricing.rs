@@ -20,7 +20,7 @@ impl Tariff {
     /// # Errors
     /// [`PriceError::UnpricedQuantity`] naming a quantity that was used and has no rate, [`PriceError::Overflow`] if
     /// the sum does not fit into an amount, [`PriceError::Usage`] if the usage is outside its limits,
-    /// [`PriceError::Unsettled`] if the tariff still depends on the [moment or on labels](Tariff::at).
+    /// [`PriceError::Unsettled`] if the tariff still depends on the [moment](Tariff::at).
     pub fn charge(&self, usage: &Usage, unit: Unit) -> Result<Amount, PriceError> {
         self.check_settled()?;
         usage.check()?;

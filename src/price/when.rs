@@ -153,6 +153,11 @@ impl When {
         matches!(self.0, Condition::Used { .. })
     }
 
+    /// Whether it depends on the moment.
+    pub(super) const fn is_about_time(&self) -> bool {
+        matches!(self.0, Condition::Since(_) | Condition::Daily(_))
+    }
+
     /// Whether it holds for work at some moment from the first to the last.
     pub(super) fn holds(&self, from: Timestamp, until: Timestamp, labels: &Labels) -> Holds {
         let always = |holds| if holds { Holds::Yes } else { Holds::No };
@@ -166,10 +171,13 @@ impl When {
         }
     }
 
-    /// Whether it holds for quantities that each have a least and a most. What else it depends on is not known.
+    /// Whether it holds for quantities that each have a least and a most. The moment is not known.
     pub(super) fn holds_for(&self, quantities: &[(&str, Quantity, Quantity)]) -> Holds {
-        let Condition::Used { names, bound, reached } = &self.0 else {
-            return Holds::Perhaps;
+        let (names, bound, reached) = match &self.0 {
+            Condition::Used { names, bound, reached } => (names, bound, reached),
+            // Work has no labels unless they are given.
+            Condition::Label { .. } => return Holds::No,
+            Condition::Since(_) | Condition::Daily(_) => return Holds::Perhaps,
         };
         let exceeds = |sum: Option<Quantity>| {
             // A sum that cannot be kept is larger than any bound.
