@@ -21,9 +21,9 @@ const READS = {
   "google": [402, undefined, "insufficient balance"],
   "open-router": [402, undefined, "insufficient balance"],
   "problem": [undefined, undefined, undefined],
-  // It asks for JSON, and instead of these gets `flat`.
-  "text": [undefined, undefined, undefined],
-  "event": [undefined, undefined, undefined],
+  // It asks for JSON, and instead of these gets `flat-with-error`.
+  "text": ["insufficient_balance", "insufficient_quota", "insufficient balance"],
+  "event": ["insufficient_balance", "insufficient_quota", "insufficient balance"],
 };
 
 const [key, ...services] = process.argv.slice(2);

@@ -24,9 +24,9 @@ READS = {
     "google": ("402", None, "insufficient balance"),
     "open-router": ("402", None, "insufficient balance"),
     "problem": ("insufficient_balance", "about:blank", None),
-    # It asks for JSON, and instead of these gets `flat`.
-    "text": ("402", None, "please recharge"),
-    "event": ("402", None, "please recharge"),
+    # It asks for JSON, and instead of these gets `flat-with-error`.
+    "text": ("insufficient_balance", "insufficient_quota", "insufficient balance"),
+    "event": ("insufficient_balance", "insufficient_quota", "insufficient balance"),
 }
 
 
