@@ -29,7 +29,7 @@ use std::time::Duration;
 use serde::Serialize;
 use serde_json::value::RawValue;
 
-use crate::clock::{Clock, SystemClock};
+use crate::clock::{Clock, SystemClock, Timestamp};
 use crate::link::Link;
 use crate::messages::{English, Messages};
 use crate::refusal::{Details, Disclosed, Disclosure, Refusal, RefusalKind};
@@ -383,7 +383,9 @@ impl Renderer {
     }
 
     fn disclosed<'a>(&self, refusal: &'a Refusal, details: &'a Details) -> Disclosed<'a> {
-        Disclosed::new(refusal, details, self.disclosure, self.clock.now())
+        // Only offers end, and most refusals have none: asking for the time costs as much as a fifth of an answer.
+        let now = if details.has_offers() { self.clock.now() } else { Timestamp::default() };
+        Disclosed::new(refusal, details, self.disclosure, now)
     }
 
     /// All catalogues: the default, and the others.

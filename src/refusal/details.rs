@@ -182,6 +182,10 @@ impl Details {
         self
     }
 
+    pub(crate) const fn has_offers(&self) -> bool {
+        !self.offers.is_empty()
+    }
+
     /// Adds an offer. Those beyond [`MAX_OFFERS`](Self::MAX_OFFERS) are left out.
     #[must_use]
     pub fn with_offer(mut self, offer: Offer) -> Self {
