@@ -15,6 +15,7 @@ mod stream;
 
 use std::fmt;
 use std::sync::Arc;
+use std::time::Duration;
 
 use crate::account::{Applied, Balance, Novelty};
 use crate::amount::{Amount, Unit};
@@ -335,6 +336,11 @@ impl Inner {
         self.policy.debt_limit.unwrap_or_else(|| self.prices.unit().zero())
     }
 
+    /// How long a job may take.
+    fn lifetime(&self, job: &Job) -> Duration {
+        job.lifetime.unwrap_or(self.policy.lifetime)
+    }
+
     /// The least the work can be must be within the largest request and the caller's budget.
     fn check_size(&self, job: &Job, amount: Amount) -> Result<(), Error> {
         if let Some(maximum) = self.policy.largest_request
@@ -359,7 +365,7 @@ impl Inner {
         let key = job.key.clone().unwrap_or_else(IdempotencyKey::unique);
         Ok(HoldRequest::new(account.clone(), key, self.to_hold(job, estimate.first))
             .with_minimum(estimate.minimum)
-            .with_lifetime(job.lifetime.unwrap_or(self.policy.lifetime))
+            .with_lifetime(self.lifetime(job))
             .with_grace(self.policy.grace)
             .with_debt_limit(self.debt_limit())
             .with_caps(job.caps_with(&self.policy.caps)?)

@@ -258,6 +258,18 @@ fn notices_of_growth_are_on_the_hold() {
     assert_eq!(hold.notices().len(), 1);
 }
 
+#[test]
+fn notices_of_a_renewal_are_on_the_hold() {
+    let rules = NoticeRules::new().with_low_balance(cents(500));
+    let (ledger, guard) =
+        guard_with(600, Policy::new().with_notices(rules).with_lifetime(Duration::from_millis(400)));
+    let mut hold = wait(guard.hold(&account(), answer())).unwrap();
+    wait(ledger.adjust(&account(), "back".parse().unwrap(), cents(-200))).unwrap();
+    std::thread::sleep(Duration::from_millis(220));
+    assert_eq!(wait(hold.spend(&words(1))).unwrap(), Cover::Within { left: cents(9) });
+    assert_eq!(hold.notices().len(), 1);
+}
+
 /// Gives a future one poll.
 fn poll_once<F: Future>(future: F) {
     let mut future = std::pin::pin!(future);

@@ -176,10 +176,7 @@ impl Hold {
     /// What is held: the estimate, or what there was of it. Nothing for work that is only observed.
     #[must_use]
     pub fn amount(&self) -> Amount {
-        match &self.backing {
-            Backing::Held { state, .. } => state.total(),
-            Backing::Observed(_) => self.guard.prices.unit().zero(),
-        }
+        self.total().unwrap_or_else(|| self.guard.prices.unit().zero())
     }
 
     /// What was available after it was held, or grew.

@@ -82,7 +82,7 @@ impl Unanswered {
             largest_request: guard.policy.largest_request,
             budget: job.budget,
             caps: job.caps_with(&guard.policy.caps)?,
-            lifetime: job.lifetime.unwrap_or(guard.policy.lifetime),
+            lifetime: guard.lifetime(job),
         };
         let held = guard.to_hold(job, estimate.first);
         Ok(Self { job: job.clone(), estimate, held, limits })

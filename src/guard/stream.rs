@@ -1,6 +1,6 @@
 //! Work that is paid for while it is delivered: the hold grows as the work goes on.
 
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use super::hold::Hold;
 use crate::amount::Amount;
@@ -96,26 +96,13 @@ impl Hold {
             if state.total().minor() >= needed.minor() {
                 return Ok(Ok(state.total()));
             }
-            let lifetime = self.lifetime();
-            let request = ResizeRequest::new(self.account.clone(), self.key.clone(), state.rev())
+            let request = self
+                .resize_from(&state)
                 .with_total(target)
-                .with_lifetime(lifetime)
                 .with_debt_limit(self.guard.debt_limit())
                 .with_caps(self.job.caps_with(&self.guard.policy.caps)?);
-            let room = match self.guard.ledger.resize(request).await {
-                Ok(applied) => {
-                    let notices = self.guard.notices(&self.account, &applied, None, self.job.notice_context);
-                    self.notices.extend(notices);
-                    self.renewed = Instant::now();
-                    let (available, state) = (applied.available_after(), applied.into_value());
-                    self.changed(state, Some(available));
-                    continue;
-                }
-                // A growth that was asked for before, and whose answer nobody waited for.
-                Err(LedgerError::Superseded(state)) => {
-                    self.changed(*state, None);
-                    continue;
-                }
+            let (room, refused) = match self.resized(request).await {
+                Ok(()) => continue,
                 Err(LedgerError::Insufficient(short)) => {
                     let short = Box::new(short.without_own(state.reserve()));
                     (short.spendable(), LedgerError::Insufficient(short))
@@ -123,7 +110,6 @@ impl Hold {
                 Err(LedgerError::CapReached(reached)) => (reached.left(), LedgerError::CapReached(reached)),
                 Err(other) => return Err(Error::from(other)),
             };
-            let (room, refused) = room;
             let there = target.unit().minor(state.total().minor().saturating_add(room.minor()));
             if there.minor() < needed.minor() || there.minor() >= target.minor() {
                 return Ok(Err(Error::from(refused)));
@@ -142,32 +128,39 @@ impl Hold {
     }
 
     /// Makes the hold last its lifetime anew. That the ledger could not be reached just now is no reason to stop: the hold
-    /// still covers the work.
+    /// still covers the work. If the hold was changed meanwhile, it is renewed next time.
     async fn renew(&mut self) -> Result<(), Error> {
-        let Some(rev) = self.state().map(HoldState::rev) else { return Ok(()) };
-        let request = ResizeRequest::new(self.account.clone(), self.key.clone(), rev);
-        match self.guard.ledger.resize(request.with_lifetime(self.lifetime())).await {
-            Ok(applied) => {
-                self.renewed = Instant::now();
-                let (available, state) = (applied.available_after(), applied.into_value());
-                self.changed(state, Some(available));
-                Ok(())
-            }
-            // Next time.
-            Err(LedgerError::Superseded(state)) => {
-                self.changed(*state, None);
-                Ok(())
-            }
+        let Some(request) = self.state().map(|state| self.resize_from(state)) else { return Ok(()) };
+        match self.resized(request).await {
             Err(LedgerError::Unavailable { .. } | LedgerError::OutcomeUnknown { .. }) => Ok(()),
-            Err(other) => Err(Error::from(other)),
+            answer => answer.map_err(Error::from),
         }
     }
 
-    fn lifetime(&self) -> Duration {
-        self.job.lifetime.unwrap_or(self.guard.policy.lifetime)
+    /// A resize of the hold as it stands, by which it lasts its lifetime anew.
+    fn resize_from(&self, state: &HoldState) -> ResizeRequest {
+        let lifetime = self.guard.lifetime(&self.job);
+        ResizeRequest::new(self.account.clone(), self.key.clone(), state.rev()).with_lifetime(lifetime)
+    }
+
+    /// Asks for a resize, and takes note of how the hold stands then, and of what there is to tell. That it stood otherwise,
+    /// since nobody waited for the answer to a resize before, is noted as well and no error.
+    async fn resized(&mut self, request: ResizeRequest) -> Result<(), LedgerError> {
+        match self.guard.ledger.resize(request).await {
+            Ok(applied) => {
+                let notices = self.guard.notices(&self.account, &applied, None, self.job.notice_context);
+                self.notices.extend(notices);
+                self.renewed = Instant::now();
+                let (available, state) = (applied.available_after(), applied.into_value());
+                self.changed(state, Some(available));
+            }
+            Err(LedgerError::Superseded(state)) => self.changed(*state, None),
+            Err(other) => return Err(other),
+        }
+        Ok(())
     }
 
     fn is_half_over(&self) -> bool {
-        self.renewed.elapsed().saturating_mul(2) > self.lifetime()
+        self.renewed.elapsed().saturating_mul(2) > self.guard.lifetime(&self.job)
     }
 }

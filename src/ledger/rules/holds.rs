@@ -6,6 +6,7 @@ use std::time::Duration;
 use super::caps::{self, Counting};
 use super::credit::{self, How};
 use super::{AccountState, Changes, Decision, Outcome, Stop, not_negative, same_request};
+use crate::account::Applied;
 use crate::cap::{Counted, Counter};
 use crate::clock::Timestamp;
 use crate::content::Declared;
@@ -14,7 +15,6 @@ use crate::few::Few;
 use crate::hold::{HoldState, HoldStatus};
 use crate::ledger::request::{HoldRequest, ResizeRequest, VoidRequest};
 use crate::limits::Limits;
-use crate::told::Level;
 
 /// Clause 1: check and hold. `known` is the hold that has this key already.
 pub(crate) fn hold(
@@ -96,7 +96,8 @@ pub(crate) fn hold(
     };
     next.next_due = next.next_due.min(hold.release_at);
     let levels = caps::levels(&mut counting, &request.caps, next.time);
-    Ok(changed(&before, next, hold, counting, levels))
+    let reply = next.told(&before, hold.clone(), levels);
+    Ok(changed(next, hold, counting, reply))
 }
 
 /// Changes what an open hold covers and how long it lasts, if its revision is still the one given.
@@ -156,7 +157,8 @@ pub(crate) fn resize(
     }
     hold.rev = hold.rev.saturating_add(1);
     // A later release leaves `next_due` a lower bound.
-    Ok(changed(&before, next, hold, counting, Few::None))
+    let reply = next.told(&before, hold.clone(), Few::None);
+    Ok(changed(next, hold, counting, reply))
 }
 
 /// Gives a hold back from which nothing was captured. One that has expired is marked, so that nothing can be
@@ -194,9 +196,7 @@ pub(crate) fn void(
     hold.rev = hold.rev.saturating_add(1);
     // Its reply carries no notice to anyone: what there is to tell is for the next work.
     let reply = next.fresh(&before, hold.clone());
-    let counters = counting.changed;
-    let changes = Changes { account: next, hold: Some(hold), entry: None, charge: None, counters };
-    Ok(Outcome { changes: Some(changes), reply })
+    Ok(changed(next, hold, counting, reply))
 }
 
 /// Clause 5: releases a hold that is due, an ordinary change of the account, and says which counters it changes. The caller
@@ -262,16 +262,12 @@ fn check_lifetime(lifetime: Duration) -> Result<(), LedgerError> {
 }
 
 fn changed(
-    before: &AccountState,
-    mut next: AccountState,
+    account: AccountState,
     hold: HoldState,
     counting: Counting<'_>,
-    levels: Few<Level>,
+    reply: Applied<HoldState>,
 ) -> Outcome<HoldState> {
-    let reply = next.told(before, hold.clone(), levels);
     let counters = counting.changed;
-    Outcome {
-        changes: Some(Changes { account: next, hold: Some(hold), entry: None, charge: None, counters }),
-        reply,
-    }
+    let changes = Changes { account, hold: Some(hold), entry: None, charge: None, counters };
+    Outcome { changes: Some(changes), reply }
 }
