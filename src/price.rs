@@ -33,6 +33,7 @@ mod scope;
 mod shares;
 mod steps;
 mod tariff;
+mod terms;
 mod tiers;
 mod when;
 

@@ -16,7 +16,7 @@ use crate::usage::{Quantity, Usage};
 pub(crate) type Bounded<'a> = (&'a str, Quantity, Quantity);
 
 impl Tariff {
-    /// What this usage costs: the exact sum, rounded once by the tariff's [`Rounding`].
+    /// What this usage costs: the exact sum, rounded once by the tariff's [`Rounding`](super::Rounding).
     ///
     /// # Errors
     /// [`PriceError::UnpricedQuantity`] naming a quantity that was used and has no rate, [`PriceError::Overflow`] if
