@@ -19,13 +19,13 @@ mod litellm;
 mod mixtures;
 #[cfg(test)]
 mod models;
+mod object;
 mod package;
 mod parts;
 mod percentage;
 mod pricing;
 mod rate;
 mod schedule;
-mod scope;
 #[cfg(test)]
 mod shares;
 mod steps;
