@@ -44,6 +44,8 @@ pub struct Job {
     /// Other prices for the same, with what people know them by.
     pub(crate) others: Vec<(Label, Cow<'static, str>)>,
     pub(crate) continues: bool,
+    /// What was used before it, if its prices go on from there.
+    used: Option<Usage>,
 }
 
 /// How much of a quantity a job uses.
@@ -118,6 +120,7 @@ impl Job {
             beginning: Vec::new(),
             others: Vec::new(),
             continues: false,
+            used: None,
         }
     }
 
@@ -287,6 +290,14 @@ impl Job {
         self
     }
 
+    /// It comes after other work of its customer, this month say: its prices [go on from what was used](Tariff::after), as
+    /// a [`Meter`](crate::Meter) counts it. It changes nothing about what a retry has to repeat.
+    #[must_use]
+    pub fn after(mut self, used: Usage) -> Self {
+        self.used = Some(used);
+        self
+    }
+
     /// All quantities at their most.
     pub(crate) fn ceiling(&self) -> Usage {
         self.quantities
@@ -331,6 +342,10 @@ impl Job {
     ) -> Result<Estimate, Error> {
         let tariff = prices.tariff(price).map_err(|error| Error::from_price(&error))?;
         let tariff = tariff.in_force(clock, &self.labels);
+        let tariff = match &self.used {
+            Some(used) => std::sync::Arc::new(Tariff::clone(&tariff).after(used.clone())),
+            None => tariff,
+        };
         let price = |quantity: &dyn Fn(&str, Extent) -> Quantity| {
             let quantities =
                 self.quantities.iter().map(|(name, known)| known.bounds(name, quantity(name, *known)));
