@@ -278,6 +278,13 @@ impl Hold {
         }
     }
 
+    /// The work turned out to come after so much other work: what it costs [goes on from there](Tariff::after), in the place of
+    /// what [the job](Job::after) said. For what a [`Meter`](crate::Meter) says when it is counted, before the
+    /// [`capture`](Self::capture).
+    pub fn after(&mut self, used: Usage) {
+        self.tariff = self.tariff.take().map(|tariff| Arc::new(Tariff::clone(&tariff).after(used)));
+    }
+
     /// What was recorded so far.
     #[must_use]
     pub const fn recorded(&self) -> &Usage {
