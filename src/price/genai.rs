@@ -297,6 +297,22 @@ mod tests {
     }
 
     #[test]
+    fn prices_of_later_have_no_bounds_of_before() {
+        let import = model(
+            r#"[{"prices": {"input_mtok": {"base": 2, "tiers": [{"start": 100, "price": 3}]}}},
+                {"constraint": {"start_date": "2025-05-01"}, "prices": {"input_mtok": 2}}]"#,
+        )
+        .unwrap();
+        for (date, wanted) in [("2025-04-30", "0.003"), ("2025-05-01", "0.002")] {
+            assert_eq!(
+                charged(&import, &format!("{date}T23:00"), &[("input_tokens", 1_000)]),
+                wanted,
+                "{date}"
+            );
+        }
+    }
+
+    #[test]
     fn the_first_prices_are_those_of_when_no_condition_holds() {
         let import = model(
             r#"[{"constraint": {"start_date": "2025-01-01"}, "prices": {"input_mtok": 4}},

@@ -120,7 +120,7 @@ impl Read {
     pub(super) fn model(&mut self, name: &str, prices: &RawValue) -> Result<Tariff, PriceError> {
         let invalid = |_| PriceError::InvalidEntry { model: quoted(name) };
         if prices.get().starts_with('{') {
-            return self.prices(name, prices);
+            return self.prices(name, prices, Vec::new());
         }
         let list: Vec<Conditional<'_>> = serde_json::from_str(prices.get()).map_err(invalid)?;
         let shapes: Vec<Object<'_>> = serde_json::from_str(prices.get()).map_err(invalid)?;
@@ -137,21 +137,28 @@ impl Read {
                 continue;
             }
             let Some(constraint) = constraint else {
-                return with_others(self.prices(name, prices)?, others);
+                return self.prices(name, prices, others);
             };
             match constraint.when() {
-                Some(when) if index > 0 => others.push((when, self.prices(name, prices)?)),
+                Some(when) if index > 0 => others.push((when, self.prices(name, prices, Vec::new())?)),
                 Some(_) => {}
                 None => self.ignored.push(format!("prices.{index}.constraint")),
             }
         }
         match list.first() {
-            Some(first) => with_others(self.prices(name, first.prices)?, others),
+            Some(first) => self.prices(name, first.prices, others),
             None => Ok(Tariff::new()),
         }
     }
 
-    fn prices(&mut self, name: &str, prices: &RawValue) -> Result<Tariff, PriceError> {
+    /// Prices that may have others for large requests, and for all requests when something else holds. Those have their own for
+    /// large requests, so that they come first.
+    fn prices(
+        &mut self,
+        name: &str,
+        prices: &RawValue,
+        others: Vec<(When, Tariff)>,
+    ) -> Result<Tariff, PriceError> {
         let prices: Object<'_> = serde_json::from_str(prices.get())
             .map_err(|_| PriceError::InvalidEntry { model: quoted(name) })?;
         let mut stated = Vec::<Stated>::new();
@@ -185,16 +192,13 @@ impl Read {
         }
         let bounds: BTreeSet<u64> = stated.iter().flat_map(|(.., above)| above.keys().copied()).collect();
         let base = tariff(&stated, None)?;
+        let base = others.into_iter().try_fold(base, |base, (when, other)| base.with_other(when, other))?;
         // The highest first: the first that applies is taken.
         bounds.into_iter().rev().try_fold(base, |base, bound| {
             let when = When::above(["input_tokens"], Quantity::from(bound));
             base.with_other(when, tariff(&stated, Some(bound))?)
         })
     }
-}
-
-fn with_others(base: Tariff, others: Vec<(When, Tariff)>) -> Result<Tariff, PriceError> {
-    others.into_iter().try_fold(base, |tariff, (when, other)| tariff.with_other(when, other))
 }
 
 /// The prices of requests above so many input tokens.
