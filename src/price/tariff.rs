@@ -80,6 +80,8 @@ impl Tariff {
     pub const MAX_RATES: usize = Usage::MAX;
     /// The most other prices.
     pub const MAX_ALTERNATIVES: usize = 64;
+    /// How deep other prices can be nested in other prices.
+    pub const MAX_DEPTH: usize = 8;
 
     /// A tariff that prices nothing yet.
     #[must_use]
