@@ -13,6 +13,7 @@ mod book;
 mod exactness;
 mod genai;
 mod in_force;
+mod json;
 mod line;
 mod litellm;
 #[cfg(test)]
@@ -35,6 +36,7 @@ mod when;
 
 pub use book::{PriceBook, UnknownPrice};
 pub use genai::GenaiImport;
+pub use json::{BookFault, BookFaults, BookProblem};
 pub use line::{Line, Why};
 pub use litellm::LitellmImport;
 pub use package::Package;

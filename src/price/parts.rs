@@ -28,7 +28,7 @@ pub(super) struct Extents([(Quantity, Quantity); Tariff::MAX_RATES]);
 
 impl Parts {
     /// The most relations.
-    const MAX: usize = 128;
+    pub(super) const MAX: usize = 128;
     /// The most uncertain quantities of which every combination is tried: each one more doubles them.
     const MAX_TRIED: usize = 6;
 
