@@ -8,6 +8,7 @@ mod in_memory;
 mod insights;
 mod job;
 mod notices;
+mod prices;
 mod quote;
 mod refused;
 mod setup;
@@ -39,6 +40,7 @@ pub use insights::{Insight, Insights};
 use job::Estimate;
 pub use job::Job;
 pub use notices::NoticeContext;
+use prices::Prices;
 pub use quote::Quote;
 pub use setup::{GuardBuilder, SetupError};
 use setup::{NoticeHook, Observer, check_policy};
@@ -74,10 +76,14 @@ pub struct Guard {
     inner: Arc<Inner>,
 }
 
+/// All but the policy is shared by guards that differ in nothing else.
+#[derive(Clone)]
 pub(crate) struct Inner {
     pub(crate) ledger: Arc<dyn Ledger>,
     pub(crate) clock: Arc<dyn Clock>,
-    pub(crate) prices: Arc<PriceBook>,
+    /// That of the prices, whichever are in force.
+    pub(crate) unit: Unit,
+    pub(crate) prices: Arc<Prices>,
     pub(crate) policy: Policy,
     renderer: Arc<Renderer>,
     observer: Option<Observer>,
@@ -96,23 +102,44 @@ impl Guard {
     /// As [`GuardBuilder::build`].
     pub fn with_policy(&self, policy: Policy) -> Result<Self, SetupError> {
         check_policy(&policy, self.unit())?;
-        Ok(Self {
-            inner: Arc::new(Inner {
-                ledger: Arc::clone(&self.inner.ledger),
-                clock: Arc::clone(&self.inner.clock),
-                prices: Arc::clone(&self.inner.prices),
-                policy,
-                renderer: Arc::clone(&self.inner.renderer),
-                observer: self.inner.observer.clone(),
-                on_notice: self.inner.on_notice.clone(),
-            }),
-        })
+        Ok(Self { inner: Arc::new(Inner { policy, ..Inner::clone(&self.inner) }) })
+    }
+
+    /// Puts other prices in force, for this guard, its clones and those of [other policies](Self::with_policy), and gives
+    /// those that were. Work that was held for goes on at the price it began with.
+    ///
+    /// ```
+    /// # use billing_guard::{AccountId, Guard, Job, PriceBook, Tariff, Unit, Usage, wait};
+    /// # let usd = Unit::new("USD", 2)?;
+    /// # let account = AccountId::new("acct_1")?;
+    /// let guard = Guard::in_memory(usd).price("query", Tariff::new().fixed("0.10")?).build()?;
+    /// wait(guard.top_up(&account, "payment-1".parse()?, usd.amount("1")?))?;
+    /// let mut begun = wait(guard.hold(&account, Job::new("query")))?;
+    /// guard.set_prices(PriceBook::new(usd).with("query", Tariff::new().fixed("0.12")?)?)?;
+    /// assert_eq!(wait(begun.capture(&Usage::new()))?.charged(), usd.amount("0.10")?);
+    /// assert_eq!(wait(guard.charge(&account, &Job::new("query")))?.charged(), usd.amount("0.12")?);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
+    /// # Errors
+    /// [`SetupError::OtherUnit`] if they are in another unit; nothing changes then.
+    pub fn set_prices(&self, prices: PriceBook) -> Result<Arc<PriceBook>, SetupError> {
+        if prices.unit() != self.unit() {
+            return Err(SetupError::OtherUnit { given: prices.unit(), expected: self.unit() });
+        }
+        Ok(self.inner.prices.set(prices))
+    }
+
+    /// The prices in force.
+    #[must_use]
+    pub fn prices(&self) -> Arc<PriceBook> {
+        self.inner.prices.in_force()
     }
 
     /// The unit of the guard's prices and accounts.
     #[must_use]
     pub fn unit(&self) -> Unit {
-        self.inner.prices.unit()
+        self.inner.unit
     }
 
     /// The ledger, for what the guard has no method for.
@@ -164,7 +191,7 @@ impl Guard {
     pub fn hold(&self, account: &AccountId, job: Job) -> LedgerFuture<Hold, Error> {
         let inner = Arc::clone(&self.inner);
         let account = account.clone();
-        let estimate = match job.estimate(&inner.prices, &*inner.clock) {
+        let estimate = match inner.estimate(&job) {
             Ok(estimate) => estimate,
             Err(error) => return LedgerFuture::ready(inner.observed_hold(account, job, None, error)),
         };
@@ -214,7 +241,7 @@ impl Guard {
     pub fn charge(&self, account: &AccountId, job: &Job) -> LedgerFuture<Receipt, Error> {
         let inner = Arc::clone(&self.inner);
         let (account, context) = (account.clone(), job.notice_context);
-        let nothing = inner.prices.unit().zero();
+        let nothing = inner.unit.zero();
         let observed =
             |error, cost| LedgerFuture::ready(inner.observed(&account, error).map(|_| unbooked(cost)));
         let amount = match inner.price_of(job) {
@@ -333,7 +360,11 @@ impl fmt::Debug for Guard {
 
 impl Inner {
     pub(crate) fn debt_limit(&self) -> Amount {
-        self.policy.debt_limit.unwrap_or_else(|| self.prices.unit().zero())
+        self.policy.debt_limit.unwrap_or_else(|| self.unit.zero())
+    }
+
+    fn estimate(&self, job: &Job) -> Result<Estimate, Error> {
+        job.estimate(&self.prices.read(), &*self.clock)
     }
 
     /// How long a job may take.
@@ -348,7 +379,7 @@ impl Inner {
         {
             return Err(Error::RequestTooLarge { estimate: amount, maximum });
         }
-        job.check_budget(amount, self.prices.unit())
+        job.check_budget(amount, self.unit)
     }
 
     /// What is held at most: never more than the caller or the policy allows, where less will do.
@@ -375,8 +406,8 @@ impl Inner {
 
     /// What a job of exact quantities costs.
     fn price_of(&self, job: &Job) -> Result<Amount, Error> {
-        let estimate = job.estimate(&self.prices, &*self.clock)?;
-        let charge = estimate.tariff.charge(&job.exact_usage()?, self.prices.unit());
+        let estimate = self.estimate(job)?;
+        let charge = estimate.tariff.charge(&job.exact_usage()?, self.unit);
         charge.map_err(|error| Error::from_price(&error))
     }
 

@@ -168,8 +168,8 @@ pub use notice::{Notice, NoticeRules};
 pub use period::{Period, PeriodError};
 pub use policy::{Courtesy, Enforcement, OnDrop, Policy};
 pub use price::{
-    BookFault, BookFaults, BookProblem, GenaiImport, Line, LitellmImport, Package, Percentage, PriceBook,
-    PriceError, Rate, Rounding, Tariff, Tiers, UnknownPrice, Weekday, When, Why,
+    BookFault, BookFaults, BookProblem, GenaiImport, Line, LitellmImport, Matrix, Package, Percentage,
+    PriceBook, PriceError, Rate, Rounding, Tariff, Tiers, UnknownPrice, Weekday, When, Why,
 };
 pub use receipt::{Captured, Receipt};
 pub use refusal::{

@@ -143,7 +143,7 @@ impl Hold {
         estimate: Option<Estimate>,
         would_be: Error,
     ) -> Self {
-        let nothing = guard.prices.unit().zero();
+        let nothing = guard.unit.zero();
         let most = estimate.as_ref().map_or(nothing, |estimate| estimate.amount);
         Self {
             guard,
@@ -176,7 +176,7 @@ impl Hold {
     /// What is held: the estimate, or what there was of it. Nothing for work that is only observed.
     #[must_use]
     pub fn amount(&self) -> Amount {
-        self.total().unwrap_or_else(|| self.guard.prices.unit().zero())
+        self.total().unwrap_or_else(|| self.guard.unit.zero())
     }
 
     /// What was available after it was held, or grew.
@@ -364,7 +364,7 @@ impl Hold {
     }
 
     pub(super) fn cost(&self, usage: &Usage) -> Result<Amount, Error> {
-        let unit = self.guard.prices.unit();
+        let unit = self.guard.unit;
         match &self.tariff {
             Some(tariff) => tariff.charge(usage, unit).map_err(|error| Error::from_price(&error)),
             None => Ok(unit.zero()),

@@ -75,7 +75,7 @@ struct Limits {
 
 impl Unanswered {
     pub(super) fn new(guard: &Inner, job: &Job) -> Result<Self, Error> {
-        let estimate = job.estimate(&guard.prices, &*guard.clock)?;
+        let estimate = guard.estimate(job)?;
         guard.check_size(job, estimate.minimum)?;
         let limits = Limits {
             debt_limit: guard.debt_limit(),

@@ -30,8 +30,12 @@ impl Inner {
     /// none. What fits into the balance is less than the least that was asked for, so it is within the limits that that
     /// was within.
     fn alternatives(&self, job: &Job, spendable: Amount) -> Vec<Alternative> {
+        if job.others.is_empty() {
+            return Vec::new();
+        }
+        let prices = self.prices.read();
         let priced = job.others.iter().filter_map(|(label, price)| {
-            let estimate = job.estimate_at(price, &self.prices, &*self.clock).ok()?.amount;
+            let estimate = job.estimate_at(price, &prices, &*self.clock).ok()?.amount;
             (estimate.minor() <= spendable.minor()).then(|| Alternative::new(label.clone(), estimate))
         });
         let mut alternatives: Vec<_> = priced.collect();

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::error::Error;
+use super::prices::Prices;
 use super::{Guard, Inner};
 use crate::amount::{Amount, Unit};
 use crate::clock::{Clock, SystemClock};
@@ -50,6 +51,14 @@ pub enum SetupError {
         amount: Amount,
         /// The unit of the prices.
         unit: Unit,
+    },
+    /// Prices that are to be put in force count in another unit than those that are.
+    #[error("the new prices are in {given}, and the guard's in {expected}")]
+    OtherUnit {
+        /// The unit of the new ones.
+        given: Unit,
+        /// The unit of the guard.
+        expected: Unit,
     },
     /// A setting of the policy is out of range.
     #[error("the {what} of the policy is {value}: {rule}")]
@@ -126,7 +135,8 @@ impl GuardBuilder {
             inner: Arc::new(Inner {
                 ledger: self.ledger,
                 clock: self.clock,
-                prices: Arc::new(prices),
+                unit: prices.unit(),
+                prices: Arc::new(Prices::new(prices)),
                 policy: self.policy,
                 renderer: Arc::new(self.renderer),
                 observer: self.observer,

@@ -39,18 +39,22 @@ impl PriceBook {
     /// | `rates` ? | an object with a price for each quantity, listed in this order in what is itemised |
     /// | `part_of` ? | a list of pairs of quantities, [the first of which is in the second](Tariff::part_of) |
     /// | `other_quantities` ? | those without a price: `"refuse"` (if it is not stated) or [`"free"`](Tariff::free) |
+    /// | `free` ? | an object of quantities: [how much of each is free](Tariff::with_free) |
+    /// | `free_amount` ? | [how much of each charge is free](Tariff::with_free_amount) |
     /// | `discount_percent` ? | [so many percent less](Tariff::with_discount) |
     /// | `maximum` ?, `minimum` ? | [of each charge](Tariff::with_minimum) |
     /// | `rounding` ? | `"down"` (if it is not stated), `"half_up"`, `"half_even"` or `"up"`: a [`Rounding`](crate::Rounding) |
     /// | `after` ? | an object of quantities: [what was used before](Tariff::after), for this tariff and not for those in it |
     /// | `other_prices` ? | a list of [others](Tariff::with_other), of which the first that holds applies: objects of `when` and `prices`, a tariff |
+    /// | `matrix` ? | [prices by labels](Tariff::with_matrix): `labels`, a list of their names, and `rows`, a list of objects of `values`, one for each label, and `prices`, a tariff |
     ///
     /// | of a price: one of | with | |
     /// |---|---|---|
     /// | `per_unit`, `per_thousand`, `per_million` | | the price of so many |
-    /// | `graduated`, `volume` | `first_flat_at_none` ? | a list of tiers, see [`Tiers`](crate::Tiers) |
+    /// | `graduated`, `volume` | `first_flat_at_none` ?, `whole_units` ? | a list of tiers, see [`Tiers`](crate::Tiers) |
     /// | `package` | `size`, `free` ?, `whole_only` ? | the price of a [`Package`](crate::Package) |
     /// | `percent` | `fee` ?, `counting` ?, `free_events` ?, `free_amount` ?, `at_least` ?, `at_most` ? | a [`Percentage`](crate::Percentage) of an amount |
+    /// | `multiplier` | `places`, `rounding` | an [amount multiplied](Tariff::dynamic), and rounded to so many decimal places |
     ///
     /// | of a tier | |
     /// |---|---|
@@ -115,6 +119,15 @@ impl PriceBook {
     ///       "maximum": "100",
     ///       "minimum": "0.5"
     ///     },
+    ///     "machine": {
+    ///       "matrix": {
+    ///         "labels": ["region", "size"],
+    ///         "rows": [
+    ///           { "values": ["eu", "small"], "prices": { "rates": { "hours": { "per_unit": "0.02" } } } },
+    ///           { "values": ["eu", "large"], "prices": { "rates": { "hours": { "per_unit": "0.08" } } } }
+    ///         ]
+    ///       }
+    ///     },
     ///     "search": {
     ///       "fixed": "0.001",
     ///       "rates": {
@@ -124,8 +137,12 @@ impl PriceBook {
     ///           "volume": [{ "up_to": "5", "per_unit": "0", "flat": "3" }, { "per_unit": "1" }],
     ///           "first_flat_at_none": true
     ///         },
-    ///         "images": { "package": "1.5", "size": "100", "free": "50", "whole_only": true }
+    ///         "images": { "package": "1.5", "size": "100", "free": "50", "whole_only": true },
+    ///         "hours": { "graduated": [{ "up_to": "10", "per_unit": "1" }, { "per_unit": "0.5" }], "whole_units": true },
+    ///         "provider_cost": { "multiplier": "1.2", "places": 2, "rounding": "half_up" }
     ///       },
+    ///       "free": { "calls": "20" },
+    ///       "free_amount": "1",
     ///       "rounding": "half_up",
     ///       "after": { "calls": "90" }
     ///     }
@@ -148,7 +165,8 @@ impl PriceBook {
     /// # Errors
     /// [`BookFaults`]: what is not in the tables, what the methods of [`Tariff`] and this book refuse, and what is beyond their
     /// limits: [`MAX_JSON`](Self::MAX_JSON), [`MAX_TARIFFS`](Self::MAX_TARIFFS), [`Tariff::MAX_RATES`],
-    /// [`Tariff::MAX_ALTERNATIVES`], [`Tariff::MAX_DEPTH`], [`Tiers::MAX`](crate::Tiers::MAX).
+    /// [`Tariff::MAX_ALTERNATIVES`], [`Tariff::MAX_DEPTH`], [`Tiers::MAX`](crate::Tiers::MAX), [`Matrix::MAX`](crate::Matrix::MAX).
+    /// What comes after a limit is not looked at.
     pub fn from_json(json: &str) -> Result<Self, BookFaults> {
         let mut found = Found::default();
         let book = Value::of(json, &mut found).and_then(|value| tariffs::read_book(value, &mut found));

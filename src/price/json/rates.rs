@@ -1,24 +1,27 @@
 //! How one quantity is priced, as JSON: a kind of price is an entry of [`KINDS`] and an arm of [`write`].
 
 use super::faults::Found;
+use super::tariffs;
 use super::text::Json;
 use super::value::{Fields, Kind, Value};
+use crate::amount::Unit;
 use crate::price::schedule::Schedule;
 use crate::price::tiers::Tier;
 use crate::price::{Package, Percentage, PriceError, Rate, Tiers};
+use crate::usage::Quantity;
 
-const KINDS: [Kind<Schedule>; 7] = [
+const KINDS: [Kind<Schedule>; 8] = [
     Kind { name: "per_unit", others: &[], read: |value, _, found| each(value, 0, found) },
     Kind { name: "per_thousand", others: &[], read: |value, _, found| each(value, 3, found) },
     Kind { name: "per_million", others: &[], read: |value, _, found| each(value, 6, found) },
     Kind {
         name: "graduated",
-        others: &["first_flat_at_none"],
+        others: &["first_flat_at_none", "whole_units"],
         read: |value, fields, found| tiers(value, fields, found).map(Schedule::Graduated),
     },
     Kind {
         name: "volume",
-        others: &["first_flat_at_none"],
+        others: &["first_flat_at_none", "whole_units"],
         read: |value, fields, found| tiers(value, fields, found).map(Schedule::Volume),
     },
     Kind { name: "package", others: &["size", "free", "whole_only"], read: package },
@@ -27,6 +30,7 @@ const KINDS: [Kind<Schedule>; 7] = [
         others: &["fee", "counting", "free_events", "free_amount", "at_least", "at_most"],
         read: percentage,
     },
+    Kind { name: "multiplier", others: &["places", "rounding"], read: multiplied },
 ];
 
 /// The fields for the price of one in a tier, and of how many, as a power of ten, it is the price.
@@ -54,6 +58,11 @@ pub(super) fn write(schedule: &Schedule) -> Option<Json> {
             }
         }
         Schedule::Percentage(share) => write_percentage(share, &mut fields),
+        Schedule::Dynamic { multiplier, places, rounding } => {
+            fields.push(("multiplier", Json::text(multiplier)));
+            fields.push(("places", Json::Number((*places).into())));
+            fields.push(("rounding", tariffs::write_rounding(*rounding)));
+        }
         Schedule::Counted => return None,
     }
     Some(Json::object(fields))
@@ -86,13 +95,16 @@ fn tiers(value: Value<'_, '_>, fields: &Fields<'_, '_>, found: &mut Found) -> Op
             tiers = more;
         }
     }
-    let at_none = fields.get("first_flat_at_none").and_then(|value| value.flag(found));
+    let mut flag = |name| fields.get(name).and_then(|value| value.flag(found)) == Some(true);
+    let (at_none, whole_units) = (flag("first_flat_at_none"), flag("whole_units"));
     // A tier that was left out might have been the last.
     if found.count() > before {
         return None;
     }
+    tiers = if at_none { tiers.with_first_flat_at_none() } else { tiers };
+    tiers = if whole_units { tiers.with_whole_units() } else { tiers };
     tiers.check().map_err(|problem| found.add(value.place, problem)).ok()?;
-    Some(if at_none == Some(true) { tiers.with_first_flat_at_none() } else { tiers })
+    Some(tiers)
 }
 
 /// The same tiers with one more.
@@ -121,8 +133,11 @@ fn write_tiers(kind: &'static str, tiers: &Tiers, fields: &mut Vec<(&'static str
         Json::object(bound.into_iter().chain([write_each(tier.unit)]).chain(flat))
     };
     fields.push((kind, Json::List(tiers.tiers.iter().map(tier).collect())));
-    if tiers.first_flat_at_none {
-        fields.push(("first_flat_at_none", Json::Flag(true)));
+    for (name, flag) in [("first_flat_at_none", tiers.first_flat_at_none), ("whole_units", tiers.whole_units)]
+    {
+        if flag {
+            fields.push((name, Json::Flag(true)));
+        }
     }
 }
 
@@ -180,4 +195,17 @@ fn write_percentage(share: &Percentage, fields: &mut Vec<(&'static str, Json)>) 
     }
     fields.extend(share.least.map(|price| ("at_least", Json::text(price))));
     fields.extend(share.most.map(|price| ("at_most", Json::text(price))));
+}
+
+fn multiplied(value: Value<'_, '_>, fields: &Fields<'_, '_>, found: &mut Found) -> Option<Schedule> {
+    let multiplier = rate(value, 0, found);
+    let places = fields.need("places", found).and_then(|value| {
+        let places = value.read(found, |text| text.parse::<Quantity>().map_err(PriceError::Usage))?;
+        let whole = u8::try_from(places.whole()).ok().filter(|_| places.places() == 0);
+        whole
+            .filter(|places| *places <= Unit::MAX_SCALE)
+            .or_else(|| value.unexpected("a whole number from 0 to 12", found))
+    });
+    let rounding = fields.need("rounding", found).and_then(|value| tariffs::read_rounding(value, found));
+    Some(Schedule::Dynamic { multiplier: multiplier?, places: places?, rounding: rounding? })
 }

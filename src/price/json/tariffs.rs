@@ -7,25 +7,30 @@ use super::text::Json;
 use super::value::{Value, quantity_name};
 use super::{conditions, rates};
 use crate::amount::{AmountError, Unit};
+use crate::id::Labels;
+use crate::price::matrix::{Lookup, Matrix};
 use crate::price::parts::Parts;
 use crate::price::schedule::Schedule;
 use crate::price::tariff::Others;
 use crate::price::{PriceBook, PriceError, Rate, Rounding, Tariff, UnknownPrice};
-use crate::usage::Usage;
+use crate::usage::{Quantity, Usage};
 
 const BOOK: [&str; 3] = ["unit", "unknown", "tariffs"];
 
-pub(super) const TARIFF: [&str; 10] = [
+pub(super) const TARIFF: [&str; 13] = [
     "fixed",
     "rates",
     "part_of",
     "other_quantities",
+    "free",
+    "free_amount",
     "discount_percent",
     "maximum",
     "minimum",
     "rounding",
     "after",
     "other_prices",
+    "matrix",
 ];
 
 const ROUNDINGS: [(&str, Rounding); 4] = [
@@ -99,14 +104,20 @@ fn read_nested(value: Value<'_, '_>, depth: usize, found: &mut Found) -> Option<
             apply(&mut tariff, value.place, found, |tariff| change(tariff, &text));
         }
     }
-    if let Some(rounding) = fields.get("rounding").and_then(|value| value.word(&ROUNDINGS, found)) {
+    if let Some(rounding) = fields.get("rounding").and_then(|value| read_rounding(value, found)) {
         tariff = tariff.rounding(rounding);
     }
     if let Some(value) = fields.get("rates") {
         read_rates(value, &mut tariff, found);
     }
+    if let Some(value) = fields.get("free") {
+        read_free(value, &mut tariff, found);
+    }
     if let Some(value) = fields.get("other_prices") {
         read_other_prices(value, depth, &mut tariff, found);
+    }
+    if let Some(matrix) = fields.get("matrix").and_then(|value| read_matrix(value, depth, found)) {
+        tariff = tariff.with_matrix(matrix);
     }
     // Others have what came before of their own.
     tariff.after = fields.get("after").and_then(|value| read_usage(value, found));
@@ -119,8 +130,9 @@ fn read_nested(value: Value<'_, '_>, depth: usize, found: &mut Found) -> Option<
 
 /// What is one number of the whole tariff, and how it is stated. The maximum comes before the minimum, which is at fault
 /// if they contradict each other.
-const AMOUNTS: [(&str, fn(Tariff, &str) -> Result<Tariff, PriceError>); 4] = [
+const AMOUNTS: [(&str, fn(Tariff, &str) -> Result<Tariff, PriceError>); 5] = [
     ("fixed", Tariff::fixed),
+    ("free_amount", Tariff::with_free_amount),
     ("discount_percent", Tariff::with_discount),
     ("maximum", Tariff::with_maximum),
     ("minimum", Tariff::with_minimum),
@@ -150,8 +162,21 @@ fn read_rates(value: Value<'_, '_>, tariff: &mut Tariff, found: &mut Found) {
             Schedule::Volume(tiers) => tariff.volume(name, tiers),
             Schedule::Package(package) => tariff.package(name, package),
             Schedule::Percentage(share) => tariff.percentage(name, *share),
+            Schedule::Dynamic { multiplier, places, rounding } => {
+                tariff.dynamic(name, &multiplier.to_string(), places, rounding)
+            }
             Schedule::Counted => Ok(tariff),
         });
+    }
+}
+
+fn read_free(value: Value<'_, '_>, tariff: &mut Tariff, found: &mut Found) {
+    let Some(mut quantities) = value.object(found) else { return };
+    quantities.limit(Tariff::MAX_RATES, found);
+    for (name, value) in quantities.each() {
+        if let Some(quantity) = value.quantity(found) {
+            apply(tariff, value.place, found, |tariff| tariff.with_free(name.to_owned(), quantity));
+        }
     }
 }
 
@@ -189,20 +214,65 @@ fn read_usage(value: Value<'_, '_>, found: &mut Found) -> Option<Usage> {
 }
 
 fn read_other_prices(value: Value<'_, '_>, depth: usize, tariff: &mut Tariff, found: &mut Found) {
-    if depth >= Tariff::MAX_DEPTH {
-        found.add(value.place, PriceError::TooDeep);
-        return;
-    }
+    let Some(deeper) = deeper(value, depth, found) else { return };
     let Some(others) = value.list(Tariff::MAX_ALTERNATIVES, found) else { return };
     for other in others.each() {
         let Some(fields) = other.fields(&["when", "prices"], found) else { continue };
         let when = fields.need("when", found).and_then(|value| conditions::read(value, found));
         let prices = fields.need("prices", found);
-        let prices = prices.and_then(|value| read_nested(value, depth.saturating_add(1), found));
+        let prices = prices.and_then(|value| read_nested(value, deeper, found));
         if let (Some(when), Some(prices)) = (when, prices) {
             apply(tariff, other.place, found, |tariff| tariff.with_other(when, prices));
         }
     }
+}
+
+/// How deep prices are within a value, unless that is too deep.
+fn deeper(value: Value<'_, '_>, depth: usize, found: &mut Found) -> Option<usize> {
+    if depth < Tariff::MAX_DEPTH {
+        return depth.checked_add(1);
+    }
+    found.add(value.place, PriceError::TooDeep);
+    None
+}
+
+fn read_matrix(value: Value<'_, '_>, depth: usize, found: &mut Found) -> Option<Matrix> {
+    let deeper = deeper(value, depth, found)?;
+    let fields = value.fields(&["labels", "rows"], found)?;
+    let labels = fields.need("labels", found).and_then(|value| {
+        let names = texts(value, Labels::MAX, found)?;
+        Matrix::by(names).map_err(|problem| found.add(value.place, problem)).ok()
+    });
+    let rows = fields.need("rows", found)?.list(Matrix::MAX, found)?;
+    // The rows are looked at without labels as well.
+    let mut matrix = labels;
+    for row in rows.each() {
+        let Some(fields) = row.fields(&["values", "prices"], found) else { continue };
+        let values = fields.need("values", found);
+        let values = values.and_then(|value| Some((value.place, texts(value, Labels::MAX, found)?)));
+        let prices = fields.need("prices", found).and_then(|value| read_nested(value, deeper, found));
+        if let (Some(matrix), Some((place, values))) = (&mut matrix, values) {
+            if let Err(problem) = matrix.add(values, prices.unwrap_or_default()) {
+                found.add(place, problem);
+            }
+        }
+    }
+    matrix
+}
+
+/// A list of texts.
+fn texts(value: Value<'_, '_>, most: usize, found: &mut Found) -> Option<Vec<String>> {
+    let items = value.list(most, found)?;
+    let texts: Vec<_> = items.each().map(|item| item.text(found).map(Cow::into_owned)).collect();
+    texts.into_iter().collect()
+}
+
+pub(super) fn read_rounding(value: Value<'_, '_>, found: &mut Found) -> Option<Rounding> {
+    value.word(&ROUNDINGS, found)
+}
+
+pub(super) fn write_rounding(rounding: Rounding) -> Json {
+    Json::text(ROUNDINGS.iter().find(|(_, mode)| *mode == rounding).map_or("", |(word, _)| word))
 }
 
 pub(super) fn write(tariff: &Tariff) -> Json {
@@ -224,20 +294,39 @@ pub(super) fn write(tariff: &Tariff) -> Json {
     if tariff.others == Others::Free {
         fields.push(("other_quantities", Json::text("free")));
     }
+    if !tariff.free.is_empty() {
+        fields.push(("free", write_quantities(tariff.free.iter().map(|(name, free)| (&**name, *free)))));
+    }
+    fields.extend(quoted("free_amount", tariff.free_amount));
     fields.extend(tariff.discount.map(|share| ("discount_percent", Json::Text(share.write_per(2)))));
     fields.extend(quoted("maximum", tariff.maximum));
     fields.extend(quoted("minimum", tariff.minimum));
     if tariff.rounding != Rounding::default() {
-        let word = ROUNDINGS.iter().find(|(_, mode)| *mode == tariff.rounding);
-        fields.extend(word.map(|(word, _)| ("rounding", Json::text(word))));
+        fields.push(("rounding", write_rounding(tariff.rounding)));
     }
     if let Some(used) = &tariff.after {
-        let used = used.iter().map(|(name, quantity)| (Cow::Owned(name.to_owned()), Json::text(quantity)));
-        fields.push(("after", Json::Object(used.collect())));
+        fields.push(("after", write_quantities(used.iter())));
     }
     let others = Json::List(others.collect());
     if !others.is_empty() {
         fields.push(("other_prices", others));
     }
+    // Once the labels are known there is no matrix to be written.
+    if let Some(Lookup::Open(matrix)) = &tariff.matrix {
+        fields.push(("matrix", write_matrix(matrix)));
+    }
     Json::block(fields)
+}
+
+fn write_quantities<'a>(quantities: impl Iterator<Item = (&'a str, Quantity)>) -> Json {
+    let quantity = |(name, quantity): (&str, Quantity)| (Cow::Owned(name.to_owned()), Json::text(quantity));
+    Json::Object(quantities.map(quantity).collect())
+}
+
+fn write_matrix(matrix: &Matrix) -> Json {
+    let texts = |texts: &mut dyn Iterator<Item = &str>| Json::List(texts.map(Json::text).collect());
+    let rows = matrix.rows().map(|(values, prices)| {
+        Json::object([("values", texts(&mut values.into_iter())), ("prices", write(prices))])
+    });
+    Json::object([("labels", texts(&mut matrix.labels())), ("rows", Json::List(rows.collect()))])
 }

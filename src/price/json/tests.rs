@@ -2,7 +2,9 @@
 
 use super::{BookFaults, BookProblem};
 use crate::amount::Unit;
-use crate::price::{Package, Percentage, PriceBook, Rounding, Tariff, Tiers, UnknownPrice, Weekday, When};
+use crate::price::{
+    Matrix, Package, Percentage, PriceBook, Rounding, Tariff, Tiers, UnknownPrice, Weekday, When,
+};
 use crate::usage::{Quantity, Usage};
 
 mod round_trip;
@@ -58,6 +60,18 @@ fn every_kind_of_price_is_what_its_builder_makes() {
         ),
         (r#"{ "percent": "2.9" }"#, new().percentage("x", share())),
         (
+            r#"{ "graduated": [{ "up_to": 100, "per_unit": "0.1", "flat": "3" }, { "per_unit": "1" }], "whole_units": true }"#,
+            new().graduated("x", tiers().beyond("1").unwrap().with_whole_units()),
+        ),
+        (
+            r#"{ "multiplier": "1.2", "places": 2, "rounding": "half_even" }"#,
+            new().dynamic("x", "1.2", 2, Rounding::HalfEven),
+        ),
+        (
+            r#"{ "multiplier": 3, "places": "12", "rounding": "down" }"#,
+            new().dynamic("x", "3", 12, Rounding::Down),
+        ),
+        (
             r#"{ "percent": "2.9", "fee": "0.3", "counting": "payments", "free_events": "1", "free_amount": "100",
                 "at_least": "0.5", "at_most": "20" }"#,
             new().percentage("x", {
@@ -74,7 +88,10 @@ fn every_kind_of_price_is_what_its_builder_makes() {
 fn every_part_of_a_tariff_is_what_its_builder_makes() {
     let json = r#"{
         "fixed": "0.01", "discount_percent": "12.5", "maximum": 20, "minimum": "0.5", "rounding": "half_even",
-        "other_quantities": "free", "after": { "rows": "7.5" },
+        "other_quantities": "free", "after": { "rows": "7.5" }, "free": { "input": 5, "cached": "0.5" },
+        "free_amount": "0.25", "matrix": { "labels": ["region", "size"], "rows": [
+            { "values": ["eu", ""], "prices": { "fixed": 1 } }, { "prices": {}, "values": ["eu", "large"] }
+        ] },
         "rates": { "input": { "per_unit": "1" }, "cached": { "per_unit": "0.1" } },
         "part_of": [["cached", "input"], ["images", "input"]]
     }"#;
@@ -83,6 +100,12 @@ fn every_part_of_a_tariff_is_what_its_builder_makes() {
     let wanted = wanted.with_minimum("0.5").unwrap().rounding(Rounding::HalfEven);
     let wanted = wanted.per_unit("input", "1").unwrap().per_unit("cached", "0.1").unwrap();
     let wanted = wanted.part_of("cached", "input").unwrap().part_of("images", "input").unwrap();
+    let wanted = wanted.with_free("input", 5_u64).unwrap();
+    let wanted = wanted.with_free("cached", "0.5".parse::<Quantity>().unwrap()).unwrap();
+    let matrix = Matrix::by(["region", "size"]).unwrap().with(["eu", "large"], Tariff::new()).unwrap();
+    let matrix = matrix.with(["eu", ""], Tariff::new().fixed("1").unwrap()).unwrap();
+    let wanted = wanted.with_free_amount("0.25").unwrap().with_matrix(matrix);
+    assert_eq!(tariff(&wanted.to_json()), wanted);
     let wanted = wanted.after(Usage::new().with("rows", "7.5".parse::<Quantity>().unwrap()));
     assert_eq!(tariff(json), wanted);
     assert_eq!(tariff("{}"), Tariff::new());
@@ -321,6 +344,60 @@ const WRONG: &[(&str, &[(&str, &str)])] = &[
     ),
 ];
 
+/// The same of what is rarer.
+const WRONG_TOO: &[(&str, &[(&str, &str)])] = &[
+    (
+        r#"{ "rates": { "x": { "multiplier": 1 }, "y": { "multiplier": -1, "places": 13, "rounding": "even" },
+            "z": { "multiplier": 1, "places": 1.5, "rounding": "up" } } }"#,
+        &[
+            (r#"rates["x"]"#, "a field is missing: places"),
+            (r#"rates["x"]"#, "a field is missing: rounding"),
+            (r#"rates["y"].multiplier"#, "\"-1\" is not a price"),
+            (r#"rates["y"].places"#, "expected a whole number from 0 to 12, found 13"),
+            (r#"rates["y"].rounding"#, "found \"even\""),
+            (r#"rates["z"].places"#, "expected a whole number from 0 to 12, found 1.5"),
+        ],
+    ),
+    (
+        r#"{ "rates": { "x": { "volume": [{ "up_to": 2.5, "per_unit": 1 }, { "per_unit": 1 }], "whole_units": true } } }"#,
+        &[(r#"rates["x"].volume"#, "whole units need whole bounds")],
+    ),
+    (
+        r#"{ "rates": { "x": { "per_unit": 1 } }, "free": { "x": -1, "y": 5 }, "free_amount": "all" }"#,
+        &[
+            ("free_amount", "\"all\" is not a price"),
+            (r#"free["x"]"#, "\"-1\" is not a quantity"),
+            (r#"free["y"]"#, "5 of \"y\" cannot be priced"),
+        ],
+    ),
+    (r#"{ "matrix": [] }"#, &[("matrix", "expected an object, found a list")]),
+    (
+        r#"{ "matrix": {} }"#,
+        &[("matrix", "a field is missing: labels"), ("matrix", "a field is missing: rows")],
+    ),
+    (
+        r#"{ "matrix": { "labels": [], "rows": [{ "values": [], "prices": { "fixed": "-" } }] } }"#,
+        &[
+            ("matrix.labels", "a matrix has 1 to 8 labels"),
+            ("matrix.rows[0].prices.fixed", "\"-\" is not a price"),
+        ],
+    ),
+    (
+        r#"{ "matrix": { "labels": ["a", "b"], "rows": [
+            { "values": ["1", "2"], "prices": {} }, { "values": ["1", "2"], "prices": {} }, { "values": ["1"], "prices": {} },
+            { "values": ["1", 2], "prices": {} }, { "values": "1", "price": {} }
+        ] } }"#,
+        &[
+            ("matrix.rows[1].values", "\"1, 2\" cannot be in the matrix: it is there already"),
+            ("matrix.rows[2].values", "a combination has one value for each label"),
+            ("matrix.rows[3].values[1]", "expected text, found 2"),
+            ("matrix.rows[4].price", "there is no such field: expected values or prices"),
+            ("matrix.rows[4].values", "expected a list, found \"1\""),
+            ("matrix.rows[4]", "a field is missing: prices"),
+        ],
+    ),
+];
+
 /// A condition, what is wrong with it, and where in it.
 const WRONG_WHEN: &[(&str, &[(&str, &str)])] = &[
     (r#"{ "above": 5 }"#, &[("", "a field is missing: of")]),
@@ -363,7 +440,7 @@ fn agree(json: &str, found: &[(String, String)], wanted: &[(&str, &str)], before
 
 #[test]
 fn whatever_is_wrong_is_found_where_it_is() {
-    for (json, wanted) in WRONG {
+    for (json, wanted) in WRONG.iter().chain(WRONG_TOO) {
         agree(json, &faults(Tariff::from_json(json)), wanted, "");
         // In a book it is the same, further down.
         let book =
@@ -395,8 +472,8 @@ fn a_book_is_checked_as_a_whole() {
         ),
         (format!(r#"{{ "unit": "USD/6", "unknown": null, {fine} }}"#), &[("unknown", "found null")]),
         (
-            format!(r#"{{ "unit": "USD/6", "unknown": {{ "free": true }}, {fine} }}"#),
-            &[("unknown.free", "there is no such field")],
+            format!(r#"{{ "unit": "USD/6", "unknown": {{ "fallback": true }}, {fine} }}"#),
+            &[("unknown.fallback", "there is no such field")],
         ),
         (
             r#"{ "unit": "", "tariffs": { "": {}, "a\tb": {}, "c": 5, "c": {} }, "Tariffs": {} }"#.to_owned(),
@@ -478,6 +555,15 @@ fn limits_hold_on_both_sides() {
         let around = r#"{ "other_prices": [{ "when": { "label": "a", "is": "b" }, "prices": "#;
         format!("{}{{}}{}", around.repeat(depth), " }] }".repeat(depth))
     };
+    let deep_matrix = |depth: usize| {
+        let around = r#"{ "matrix": { "labels": ["a"], "rows": [{ "values": ["b"], "prices": "#;
+        format!("{}{{}}{}", around.repeat(depth), " }] } }".repeat(depth))
+    };
+    let rows = |count: usize| {
+        let rows: Vec<String> =
+            (0..count).map(|nth| format!("{{ \"values\": [\"{nth}\"], \"prices\": {{}} }}")).collect();
+        format!("{{ \"matrix\": {{ \"labels\": [\"a\"], \"rows\": [{}] }} }}", rows.join(", "))
+    };
     let named = |count: usize| {
         let names: Vec<String> = (0..count).map(|nth| format!("\"q{nth}\"")).collect();
         format!(
@@ -486,6 +572,7 @@ fn limits_hold_on_both_sides() {
         )
     };
     let inner = ".other_prices[0].prices".repeat(8);
+    let rows_within = ".matrix.rows[0].prices".repeat(8);
     for (what, most, path) in [
         (&rates as &dyn Fn(usize) -> String, 16, "rates"),
         (&tiers, 64, "rates[\"x\"].volume"),
@@ -493,6 +580,8 @@ fn limits_hold_on_both_sides() {
         (&used, 16, "after"),
         (&others, 64, "other_prices"),
         (&deep, 8, &format!("{}.other_prices", inner.trim_start_matches('.'))),
+        (&deep_matrix, 8, &format!("{}.matrix", rows_within.trim_start_matches('.'))),
+        (&rows, 10_000, "matrix.rows"),
         (&named, 16, "other_prices[0].when.of"),
     ] {
         assert!(Tariff::from_json(&what(most)).is_ok(), "{path}");

@@ -7,7 +7,7 @@ use proptest::prelude::*;
 use crate::amount::Unit;
 use crate::clock::Timestamp;
 use crate::price::{
-    Package, Percentage, PriceBook, PriceError, Rounding, Tariff, Tiers, UnknownPrice, Weekday, When,
+    Matrix, Package, Percentage, PriceBook, PriceError, Rounding, Tariff, Tiers, UnknownPrice, Weekday, When,
 };
 use crate::usage::{Quantity, Usage};
 
@@ -37,20 +37,24 @@ fn name() -> impl Strategy<Value = String> {
 
 fn tiers(price: impl Strategy<Value = String>) -> impl Strategy<Value = Tiers> {
     let tier = (quantity(), price, prop_oneof![Just("0".to_owned()), self::price()]);
-    (proptest::collection::vec(tier, 1..6), any::<bool>()).prop_map(|(mut all, at_none)| {
-        all.sort_by_key(|(bound, ..)| *bound);
-        all.dedup_by_key(|(bound, ..)| *bound);
-        let last = all.len() - 1;
-        let tiers = all.into_iter().enumerate().fold(Tiers::new(), |tiers, (index, (bound, unit, flat))| {
-            let tiers = match index {
-                index if index == last => tiers.beyond(&unit),
-                _ if bound.is_zero() => return tiers,
-                _ => tiers.up_to(bound, &unit),
-            };
-            tiers.unwrap().with_flat(&flat).unwrap()
-        });
-        if at_none { tiers.with_first_flat_at_none() } else { tiers }
-    })
+    (proptest::collection::vec(tier, 1..6), any::<bool>(), any::<bool>()).prop_map(
+        |(mut all, at_none, whole_units)| {
+            all.sort_by_key(|(bound, ..)| *bound);
+            all.dedup_by_key(|(bound, ..)| *bound);
+            let last = all.len() - 1;
+            let tiers =
+                all.into_iter().enumerate().fold(Tiers::new(), |tiers, (index, (bound, unit, flat))| {
+                    let tiers = match index {
+                        index if index == last => tiers.beyond(&unit),
+                        _ if bound.is_zero() => return tiers,
+                        _ => tiers.up_to(bound, &unit),
+                    };
+                    tiers.unwrap().with_flat(&flat).unwrap()
+                });
+            let tiers = if at_none { tiers.with_first_flat_at_none() } else { tiers };
+            if whole_units { tiers.with_whole_units() } else { tiers }
+        },
+    )
 }
 
 fn package() -> impl Strategy<Value = Package> {
@@ -101,6 +105,10 @@ fn step(change: impl Fn(Tariff) -> Result<Tariff, PriceError> + 'static) -> Step
     Step(Box::new(change))
 }
 
+fn rounding() -> impl Strategy<Value = Rounding> {
+    proptest::sample::select(vec![Rounding::Down, Rounding::HalfUp, Rounding::HalfEven, Rounding::Up])
+}
+
 fn statement() -> impl Strategy<Value = Vec<Step>> {
     let one = prop_oneof![
         (name(), price()).prop_map(|(name, price)| step(move |t| t.per_unit(name.clone(), &price))),
@@ -114,12 +122,16 @@ fn statement() -> impl Strategy<Value = Vec<Step>> {
         (name(), package()).prop_map(|(name, all)| step(move |t| t.package(name.clone(), all))),
         (name(), percentage()).prop_map(|(name, all)| step(move |t| t.percentage(name.clone(), all.clone()))),
         (name(), name()).prop_map(|(part, whole)| step(move |t| t.part_of(part.clone(), whole.clone()))),
+        (name(), price(), 0_u8..=12, rounding()).prop_map(|(name, price, places, mode)| step(
+            move |t| t.dynamic(name.clone(), &price, places, mode)
+        )),
+        (name(), quantity()).prop_map(|(name, count)| step(move |t| t.with_free(name.clone(), count))),
+        price().prop_map(|price| step(move |t| t.with_free_amount(&price))),
         price().prop_map(|price| step(move |t| t.fixed(&price))),
         (0_u64..=100_000).prop_map(|percent| step(move |t| t.with_discount(&format!("{percent}e-3")))),
         price().prop_map(|price| step(move |t| t.with_minimum(&price))),
         price().prop_map(|price| step(move |t| t.with_maximum(&price))),
-        proptest::sample::select(vec![Rounding::Down, Rounding::HalfUp, Rounding::HalfEven, Rounding::Up])
-            .prop_map(|mode| step(move |t| Ok(t.rounding(mode)))),
+        rounding().prop_map(|mode| step(move |t| Ok(t.rounding(mode)))),
         proptest::collection::vec((name(), quantity()), 0..4).prop_map(|used| {
             let used = used.into_iter().fold(Usage::new(), |used, (name, count)| used.with(name, count));
             step(move |t| Ok(t.after(used.clone())))
@@ -160,8 +172,16 @@ fn tariff() -> impl Strategy<Value = Tariff> {
             .fold(if free { Tariff::free() } else { Tariff::new() }, |tariff, step| step.apply(tariff))
     });
     plain.prop_recursive(4, 24, 3, |inner| {
-        (inner.clone(), proptest::collection::vec((when(), inner), 0..4), statement()).prop_map(
-            |(tariff, others, steps)| {
+        let row = (proptest::collection::vec("[a-c]?", 2), inner.clone());
+        let matrix = proptest::option::of(proptest::collection::vec(row, 0..4));
+        (inner.clone(), proptest::collection::vec((when(), inner), 0..4), matrix, statement()).prop_map(
+            |(mut tariff, others, matrix, steps)| {
+                let row = |matrix: Matrix, (values, prices): (Vec<String>, Tariff)| {
+                    matrix.clone().with(values, prices).unwrap_or(matrix)
+                };
+                if let Some(rows) = matrix {
+                    tariff = tariff.with_matrix(rows.into_iter().fold(Matrix::by(["a", "b"]).unwrap(), row));
+                }
                 let step = |tariff: Tariff, (when, other): (When, Tariff)| {
                     tariff.clone().with_other(when, other).unwrap_or(tariff)
                 };
@@ -207,7 +227,7 @@ fn rewritten(json: &str) -> String {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(128))]
+    #![proptest_config(ProptestConfig::with_cases(96))]
 
     #[test]
     fn a_book_reads_back_as_it_was(book in book()) {
