@@ -50,9 +50,10 @@ pub(crate) use pricing::Bounded;
 pub use rate::Rate;
 pub use tariff::{Rounding, Tariff};
 pub use tiers::Tiers;
-pub use when::{Weekday, When};
+pub use when::When;
 
 use crate::amount::Unit;
+use crate::period::Weekday;
 use crate::usage::UsageError;
 
 /// Why there is no price.
