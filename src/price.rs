@@ -24,13 +24,13 @@ mod matrix;
 mod mixtures;
 #[cfg(test)]
 mod models;
+mod object;
 mod package;
 mod parts;
 mod percentage;
 mod pricing;
 mod rate;
 mod schedule;
-mod scope;
 #[cfg(test)]
 mod shares;
 mod steps;

@@ -83,8 +83,17 @@ impl Tariff {
     /// As [`charge`](Self::charge).
     pub fn ceiling_lines(&self, usage: &Usage, unit: Unit) -> Result<Vec<Line>, PriceError> {
         usage.check()?;
+        self.ceiling_lines_of(&at_most(usage), unit)
+    }
+
+    /// The lines of [`ceiling_of`](Self::ceiling_of).
+    pub(crate) fn ceiling_lines_of<'a>(
+        &self,
+        quantities: &(impl Iterator<Item = Bounded<'a>> + Clone),
+        unit: Unit,
+    ) -> Result<Vec<Line>, PriceError> {
         let mut sum = Sum::itemised(unit);
-        self.add(&at_most(usage), &mut sum)?;
+        self.add(quantities, &mut sum)?;
         sum.ceiling_lines()
     }
 
