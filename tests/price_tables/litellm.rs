@@ -167,6 +167,12 @@ impl Entry {
             }
         }
         let ranges = self.ranges();
+        let named = |base: &str| {
+            !request.tier.is_empty() && self.fields.contains_key(&format!("{base}{}", request.tier))
+        };
+        if base == "output_cost_per_reasoning_token" && !named(base) && named("output_cost_per_token") {
+            return self.price("output_cost_per_token", request);
+        }
         for (index, (from, until, by_results, tier)) in ranges.iter().enumerate() {
             let size = if *by_results { request.results } else { request.input };
             let within = if *by_results { size <= *until } else { (*from..=*until).contains(&size) };
