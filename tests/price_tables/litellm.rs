@@ -168,7 +168,9 @@ impl Entry {
         }
         let ranges = self.ranges();
         let named = |base: &str| {
-            !request.tier.is_empty() && self.fields.contains_key(&format!("{base}{}", request.tier))
+            let value =
+                self.fields.get(&format!("{base}{}", request.tier)).and_then(|value| Exact::read(value));
+            !request.tier.is_empty() && value.is_some_and(|price| !price.is_zero())
         };
         if base == "output_cost_per_reasoning_token" && !named(base) && named("output_cost_per_token") {
             return self.price("output_cost_per_token", request);
