@@ -80,7 +80,19 @@ impl Default for ForecastSettings {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Prediction {
     units: u64,
-    cold: bool,
+    ceiling: u64,
+    basis: Basis,
+}
+
+/// Where the units of a prediction come from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Basis {
+    /// Too little was known: they are the ceiling.
+    Cold,
+    /// They are to suffice at the coverage that was set. The position on the scale that they come from, without a margin.
+    Claim(u64),
+    /// They are only what to begin with; whether nothing was known.
+    Beginning { cold: bool },
 }
 
 impl Prediction {
@@ -90,10 +102,16 @@ impl Prediction {
         self.units
     }
 
-    /// Whether too little was known to predict anything, and the units are the ceiling.
+    /// Whether too little was known to predict anything. The units are the ceiling then, or a share of it if they are only what
+    /// to [begin](UsageForecast::begin) with.
     #[must_use]
     pub const fn is_cold(self) -> bool {
-        self.cold
+        matches!(self.basis, Basis::Cold | Basis::Beginning { cold: true })
+    }
+
+    fn claim(position: u64, margin: Margin, ceiling: u64) -> Self {
+        let units = histogram::units_at(position.saturating_add(margin.width())).min(ceiling);
+        Self { units, ceiling, basis: Basis::Claim(position) }
     }
 }
 
@@ -103,11 +121,16 @@ impl Prediction {
 /// Under each level of a [`KeyPath`] it keeps how large the quantity was, recent work counting more: a half-life of 1,000
 /// pieces of work. A level that has seen little goes by the one above it. What is predicted is what 98 % of that stayed
 /// below (for a coverage of 99 %), and a margin on top. The margin is one for all paths with the same root, rises with
-/// each miss, and falls slowly while there is none: where both balance, misses are as many as they may be. So the coverage
-/// is kept also when the work changes, with a delay, and need not be alike under all keys of a root.
+/// each piece of work that it would not suffice for, and falls slowly while there is none: where both balance, misses are as
+/// many as they may be. So the coverage is kept also when the work changes, with a delay, and need not be alike under all
+/// keys of a root.
+///
+/// The hold of a stream can grow, and need not suffice at once: [`begin`](Self::begin) says how small it may be, and
+/// [`further`](Self::further) where to go from there.
 ///
 /// Until enough work has ended under a root (30 pieces for a coverage of 99 %), the ceiling is predicted. What ends first is
-/// what was short: where hundreds of pieces run at once from the start, the first predictions suffice less often.
+/// what was short. So the margin is wider while work still ends for which nothing could be predicted; where a thousand
+/// pieces run at once from the start, the first predictions suffice less often all the same.
 ///
 /// It has no clock and reads no files. Keep it as any `serde` format has it, to go on after a restart; [`merge`](Self::merge)
 /// what several processes have learned.
@@ -174,12 +197,52 @@ impl UsageForecast {
     pub fn predict(&self, path: &KeyPath, ceiling: u64) -> Prediction {
         let tail = 1_000_u16.saturating_sub(self.settings.coverage_permille).saturating_mul(2);
         match self.warm(path) {
-            Some((mixture, margin)) => {
-                let position = mixture.position_above(tail).saturating_add(margin.width());
-                Prediction { units: histogram::units_at(position).min(ceiling), cold: false }
-            }
-            None => Prediction { units: ceiling, cold: true },
+            Some((mixture, margin)) => Prediction::claim(mixture.position_above(tail), margin, ceiling),
+            None => Prediction { units: ceiling, ceiling, basis: Basis::Cold },
         }
+    }
+
+    /// How many units to begin with where the hold can grow while the work is done, as that of a stream: what two thirds of
+    /// such work stay within, and never more than the ceiling. Where nothing is known it is a sixteenth of the ceiling.
+    ///
+    /// It is not meant to suffice: when it does not, ask how much [`further`](Self::further) to go. Work that takes what
+    /// it needs that way grows its hold about once in two times, and in the end holds little more than it takes. What it
+    /// took teaches the forecast as ever; that it took more than it began with is no miss.
+    ///
+    /// ```
+    /// # use billing_guard::{ForecastSettings, KeyPath, UsageForecast};
+    /// let (mut forecast, path) = (UsageForecast::new(ForecastSettings::new()), KeyPath::new("chat"));
+    /// let mut extensions = 0;
+    /// for number in 0..1_000_u64 {
+    ///     let answer = number * 7_919 % 1_000;
+    ///     let prediction = forecast.begin(&path, 4_096);
+    ///     let mut held = prediction.units();
+    ///     while held < answer {
+    ///         held = forecast.further(&path, held, 4_096);
+    ///         extensions += 1;
+    ///     }
+    ///     forecast.learn(&path, prediction, answer);
+    /// }
+    /// assert!(extensions < 600);
+    /// ```
+    #[must_use]
+    pub fn begin(&self, path: &KeyPath, ceiling: u64) -> Prediction {
+        let known = self.known(path).and_then(|mixture| mixture.next_step(0)).map(histogram::units_at);
+        let units = known.unwrap_or(ceiling / 16).max(1).min(ceiling);
+        Prediction { units, ceiling, basis: Basis::Beginning { cold: known.is_none() } }
+    }
+
+    /// To how many units in all a hold should grow when so many are as good as used and more are needed: what two thirds of
+    /// such work that needs more than these stay within, at least an eighth more than these, and never more than the ceiling.
+    /// Where nothing is known of work that takes as much, it is half as much again.
+    ///
+    /// It is more than `used`, unless that has reached the ceiling. So asking again and again comes to the ceiling soon.
+    #[must_use]
+    pub fn further(&self, path: &KeyPath, used: u64, ceiling: u64) -> u64 {
+        let after = histogram::position_after(used);
+        let known = self.known(path).and_then(|mixture| mixture.next_step(after)).map(histogram::units_at);
+        let least = used.saturating_add((used / 8).max(1));
+        known.unwrap_or(used.saturating_add(used / 2)).max(least).min(ceiling)
     }
 
     /// What so many of 1,000 pieces of such work stayed below, with no margin: 500 asks for the usual quantity. Above
@@ -209,27 +272,40 @@ impl UsageForecast {
     /// broke off half-way: learning that it took little, the forecast would hold too little for the next. Work that was
     /// stopped because it reached its hold goes to [`learn_stopped`](Self::learn_stopped).
     pub fn learn(&mut self, path: &KeyPath, prediction: Prediction, units: u64) {
-        self.enter(path, prediction, units, units > prediction.units);
+        self.enter(path, prediction, units, false);
     }
 
     /// Learns from work that was stopped because it reached what was held for it: how much more it would have taken
-    /// is not known. If as much as was predicted had been held, the prediction did not suffice; if less had, because the
-    /// balance was short, nothing is learned.
+    /// is not known. If as much as was [predicted](Self::predict) had been held, the prediction did not suffice. If less had,
+    /// because the balance was short or the hold could not grow, nothing is learned. What was stopped at its ceiling took that.
     pub fn learn_stopped(&mut self, path: &KeyPath, prediction: Prediction, units: u64) {
-        if units >= prediction.units && !prediction.cold {
+        let was_held = matches!(prediction.basis, Basis::Claim(_)) && units >= prediction.units;
+        if units >= prediction.ceiling {
+            self.enter(path, prediction, units, false);
+        } else if was_held {
             self.enter(path, prediction, units, true);
         }
     }
 
-    fn enter(&mut self, path: &KeyPath, prediction: Prediction, units: u64, missed: bool) {
+    fn enter(&mut self, path: &KeyPath, prediction: Prediction, units: u64, stopped: bool) {
         let capacity = self.capacity();
         let coverage = self.settings.coverage_permille;
         // The root last: what is more general was then always used more recently, and is kept longer.
         for (level, key) in path.levels().iter().enumerate().rev() {
             let Some(known) = self.keys.touch(*key, capacity) else { return };
             known.histogram.add(units);
-            if level == 0 && !prediction.cold {
-                known.margin.learn(missed, coverage);
+            if level > 0 {
+                continue;
+            }
+            match prediction.basis {
+                Basis::Claim(position) => {
+                    // By the margin as it is now: what has been learned while the work was running need not be learned again
+                    // from all that was begun before. Where much runs at once, the margin would rise by far too much.
+                    let now = Prediction::claim(position, known.margin, prediction.ceiling);
+                    known.margin.learn(stopped || units > now.units, coverage);
+                }
+                Basis::Cold => known.margin.learn_cold(coverage),
+                Basis::Beginning { .. } => {}
             }
         }
     }
@@ -256,12 +332,16 @@ impl UsageForecast {
         if root.histogram.samples() < self.settings.enough() {
             return None;
         }
+        Some((self.known(path)?, root.margin))
+    }
+
+    /// What is known of the path, however little.
+    fn known(&self, path: &KeyPath) -> Option<Mixture<'_, { KeyPath::MAX_LEVELS }>> {
         let mut histograms = [None::<&Histogram>; KeyPath::MAX_LEVELS];
-        *histograms.first_mut()? = Some(&root.histogram);
-        for (histogram, key) in histograms.iter_mut().zip(path.levels()).skip(1) {
+        for (histogram, key) in histograms.iter_mut().zip(path.levels()) {
             *histogram = self.keys.get(*key).map(|known| &known.histogram);
         }
-        Some((Mixture::of(histograms)?, root.margin))
+        Mixture::of(histograms)
     }
 }
 
