@@ -1,6 +1,6 @@
 //! How far above what was usual to go, so that as many predictions suffice as are meant to.
 
-use super::histogram::{FRACTION_BITS, OCTAVE};
+use super::scale::{FRACTION_BITS, OCTAVE};
 
 /// What a miss adds: a sixteenth of an octave, some 5 %.
 const RISE: u64 = OCTAVE / 16;
