@@ -118,6 +118,10 @@ impl Job {
     ) -> Result<Estimate, Error> {
         let tariff = prices.tariff(price).map_err(|error| Error::from_price(&error))?;
         let tariff = tariff.in_force(clock, &self.labels);
+        let tariff = match &self.used {
+            Some(used) => Arc::new(Tariff::clone(&tariff).after(used.clone())),
+            None => tariff,
+        };
         let ceiling = |quantities: &dyn Fn(&str, Quantity) -> Quantity| {
             let quantities = self.extents_as(quantities);
             tariff.ceiling_of(&quantities, prices.unit()).map_err(|error| Error::from_price(&error))

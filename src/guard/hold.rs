@@ -224,6 +224,13 @@ impl Hold {
         Ok(())
     }
 
+    /// The work turned out to come after so much other work: what it costs [goes on from there](Tariff::after), in the place of
+    /// what [the job](Job::after) said. For what a [`Meter`](crate::Meter) says when it is counted, before the
+    /// [`capture`](Self::capture).
+    pub fn after(&mut self, used: Usage) {
+        self.tariff = self.tariff.take().map(|tariff| Arc::new(Tariff::clone(&tariff).after(used)));
+    }
+
     /// What was recorded so far.
     #[must_use]
     pub fn recorded(&self) -> Usage {

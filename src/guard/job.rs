@@ -48,6 +48,8 @@ pub struct Job {
     /// Other prices for the same, with what people know them by.
     pub(crate) others: Vec<(Label, Cow<'static, str>)>,
     pub(crate) continues: bool,
+    /// What was used before it, if its prices go on from there.
+    pub(super) used: Option<Usage>,
 }
 
 /// How much of a quantity a job uses.
@@ -113,6 +115,7 @@ impl Job {
             path: None,
             others: Vec::new(),
             continues: false,
+            used: None,
         }
     }
 
@@ -307,6 +310,14 @@ impl Job {
     #[must_use]
     pub fn continuing(mut self) -> Self {
         self.continues = true;
+        self
+    }
+
+    /// It comes after other work of its customer, this month say: its prices [go on from what was used](Tariff::after), as
+    /// a [`Meter`](crate::Meter) counts it. It changes nothing about what a retry has to repeat.
+    #[must_use]
+    pub fn after(mut self, used: Usage) -> Self {
+        self.used = Some(used);
         self
     }
 

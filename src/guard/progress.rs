@@ -4,6 +4,7 @@ use std::time::{Duration, Instant};
 
 use crate::account::Applied;
 use crate::amount::Amount;
+use crate::clock::Timestamp;
 use crate::guard::error::Error;
 use crate::hold::HoldState;
 use crate::notice::Notice;
@@ -33,6 +34,7 @@ pub(super) struct Held {
     /// What was available then.
     pub(super) available: Amount,
     pub(super) rev: u32,
+    pub(super) opened_at: Timestamp,
 }
 
 impl Held {
@@ -41,7 +43,8 @@ impl Held {
     }
 
     fn seen(state: &HoldState, available: Amount) -> Self {
-        Self { total: state.total(), reserve: state.reserve(), available, rev: state.rev() }
+        let (reserve, opened_at) = (state.reserve(), state.opened_at());
+        Self { total: state.total(), reserve, available, rev: state.rev(), opened_at }
     }
 }
 
@@ -108,7 +111,8 @@ mod tests {
 
     fn held(rev: u32, total: i64) -> Held {
         let cents = |minor| Unit::new("USD", 2).unwrap().minor(minor);
-        Held { total: cents(total), reserve: total, available: cents(0), rev }
+        let opened_at = Timestamp::from_micros(0);
+        Held { total: cents(total), reserve: total, available: cents(0), rev, opened_at }
     }
 
     /// As if the hold had been made, and asked about, so many seconds ago.
