@@ -43,8 +43,8 @@ impl Held {
     }
 
     fn seen(state: &HoldState, available: Amount) -> Self {
-        let (reserve, opened_at) = (state.reserve(), state.opened_at());
-        Self { total: state.total(), reserve, available, rev: state.rev(), opened_at }
+        let (total, reserve, rev) = (state.total(), state.reserve(), state.rev());
+        Self { total, reserve, available, rev, opened_at: state.opened_at() }
     }
 }
 
@@ -109,8 +109,13 @@ mod tests {
 
     fn held(rev: u32, total: i64) -> Held {
         let cents = |minor| Unit::new("USD", 2).unwrap().minor(minor);
-        let opened_at = Timestamp::from_micros(0);
-        Held { total: cents(total), reserve: total, available: cents(0), rev, opened_at }
+        Held {
+            total: cents(total),
+            reserve: total,
+            available: cents(0),
+            rev,
+            opened_at: Timestamp::from_micros(0),
+        }
     }
 
     /// As if the hold had been made, and asked about, so many seconds ago.

@@ -7,7 +7,7 @@ use std::fmt::Display;
 use serde_json::value::RawValue;
 
 use super::faults::{BookProblem, Found, Place};
-use crate::price::litellm::Object;
+use crate::price::object::Object;
 use crate::price::{PriceBook, PriceError};
 use crate::text::quoted;
 use crate::usage::{Quantity, QuantityName, Usage, is_name};
