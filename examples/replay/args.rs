@@ -12,7 +12,9 @@ Usage: replay --trace FILE --prices FILE --model NAME [options]
 Replays the requests of a trace through a guard and checks what comes out.
 
   --trace FILE          the requests: an Azure, Mooncake, ServeGen or Vidur trace, or any other with
-                        named columns; given several times, one after the other
+                        named columns; given several times, each for itself
+  --join                replay all traces as one, each after the one before, as one kind of work of no
+                        customer: what a forecast does when the work changes
   --trace-kind KIND     azure, mooncake, servegen, vidur or generic; told from the file's first line
                         by default
   --columns LIST        what the columns of a generic trace are called, as
@@ -32,7 +34,9 @@ Replays the requests of a trace through a guard and checks what comes out.
                         clients, else in turns (default 50)
   --prepaid-share X     what share of the cost of its requests each account has, 0 to 1000 (default 0.5)
   --threads N           1 to 1024 (default: as many as the machine has cores); one on a simulated clock
-  --json                one JSON object instead of a table
+  --json                one JSON object a trace instead of a table
+  --plot FILE.svg       draw what each coverage holds, for every trace, and what is locked over time, for
+                        the first; beside the report, with as many replays on a simulated clock
   --self-test           use a ledger that looks at the balance and charges later; must overspend
   --help                this text
 
@@ -44,8 +48,10 @@ pub(crate) enum Command {
     Replay(Box<Args>),
 }
 
+#[derive(Clone)]
 pub(crate) struct Args {
     pub(crate) traces: Vec<PathBuf>,
+    pub(crate) join: bool,
     pub(crate) kind: Option<Kind>,
     /// Of a generic trace, and only of one.
     pub(crate) columns: Option<Columns>,
@@ -61,6 +67,7 @@ pub(crate) struct Args {
     pub(crate) share: Share,
     pub(crate) threads: usize,
     pub(crate) json: bool,
+    pub(crate) plot: Option<PathBuf>,
     pub(crate) self_test: bool,
 }
 
@@ -80,6 +87,17 @@ impl MaxOutput {
 pub(crate) enum Holding {
     Ceiling,
     Forecast,
+}
+
+impl Holding {
+    pub(crate) const ALL: [Self; 2] = [Self::Ceiling, Self::Forecast];
+
+    pub(crate) const fn name(self) -> &'static str {
+        match self {
+            Self::Ceiling => "ceiling",
+            Self::Forecast => "forecast",
+        }
+    }
 }
 
 /// A share as it was written: it scales money, so it never becomes a float.
@@ -124,7 +142,8 @@ impl Args {
         let (mut holding, mut coverage, mut speed) = (Holding::Ceiling, None, None);
         let mut max_output = MaxOutput::Tokens(MaxOutput::DEFAULT);
         let (mut accounts, mut share, mut threads) = (50, Share::HALF, None);
-        let (mut cut, mut json, mut self_test) = (false, false, false);
+        let (mut join, mut cut, mut json, mut self_test) = (false, false, false, false);
+        let mut plot = None;
         while let Some(flag) = given.next() {
             let flag = text("an argument", flag)?;
             if seen.contains(&flag) && flag != "--trace" {
@@ -155,11 +174,9 @@ impl Args {
                     };
                 }
                 "--hold" => {
-                    holding = match text(&flag, value()?)?.as_str() {
-                        "ceiling" => Holding::Ceiling,
-                        "forecast" => Holding::Forecast,
-                        other => return Err(bad(&flag, other, "expected ceiling or forecast")),
-                    };
+                    let name = text(&flag, value()?)?;
+                    let named = Holding::ALL.into_iter().find(|holding| holding.name() == name);
+                    holding = named.ok_or_else(|| bad(&flag, &name, "expected ceiling or forecast"))?;
                 }
                 "--coverage" => {
                     let coverage_text = text(&flag, value()?)?;
@@ -182,6 +199,8 @@ impl Args {
                     })?;
                 }
                 "--threads" => threads = Some(number(&flag, value()?, 1024)?),
+                "--plot" => plot = Some(PathBuf::from(value()?)),
+                "--join" => join = true,
                 "--cut" => cut = true,
                 "--json" => json = true,
                 "--self-test" => self_test = true,
@@ -202,11 +221,21 @@ impl Args {
         if forecast && speed == Some(None) {
             return Err(Fault::Usage("--hold forecast learns as time passes: --speed cannot be max".into()));
         }
+        if plot.is_some() && speed == Some(None) {
+            return Err(Fault::Usage("--plot shows what happens over time: --speed cannot be max".into()));
+        }
+        if plot.is_some() && self_test {
+            return Err(Fault::Usage("--plot cannot be drawn of a --self-test".into()));
+        }
+        if join && traces.len() < 2 {
+            return Err(Fault::Usage("--join needs more than one --trace".into()));
+        }
         if coverage.is_some() && !forecast {
             return Err(Fault::Usage("--coverage is for --hold forecast".into()));
         }
         Ok(Command::Replay(Box::new(Self {
             traces,
+            join,
             kind,
             columns,
             prices: prices.ok_or_else(|| missing("--prices"))?,
@@ -214,7 +243,7 @@ impl Args {
             max_output,
             holding,
             coverage_permille: coverage.unwrap_or(990),
-            speed: speed.unwrap_or(forecast.then_some(1)),
+            speed: speed.unwrap_or((forecast || plot.is_some()).then_some(1)),
             cut,
             accounts: usize::try_from(accounts)?,
             share,
@@ -223,6 +252,7 @@ impl Args {
                 None => std::thread::available_parallelism().map_or(1, usize::from),
             },
             json,
+            plot,
             self_test,
         })))
     }

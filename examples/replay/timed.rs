@@ -2,7 +2,7 @@
 //! would have done with it. What a forecast knows at any moment depends on that.
 
 use std::cmp::Reverse;
-use std::collections::BinaryHeap;
+use std::collections::{BinaryHeap, HashMap};
 use std::time::Instant;
 
 use billing_guard::{AccountId, ForecastSettings, Guard, KeyPath, Prediction, UsageForecast};
@@ -16,92 +16,89 @@ const START: u64 = 300_000;
 const PER_INPUT: u64 = 200;
 const PER_OUTPUT: u64 = 20_000;
 
-/// What becomes of an admitted request when it ends.
+/// An admitted request that has not ended.
 struct Running {
-    end: u64,
     flight: Flight,
     prediction: Option<Prediction>,
 }
 
 /// Runs all tasks in the order in which they begin.
 pub(crate) fn run(guard: &Guard, accounts: &[AccountId], tasks: &[Task], args: &Args) -> Result<Run, Fault> {
-    let worker = Worker { guard, accounts, tasks, args };
     let mut timed = Timed {
-        worker,
+        worker: Worker { guard, accounts, tasks, args },
         forecast: UsageForecast::new(ForecastSettings::new().with_coverage_permille(args.coverage_permille)),
+        running: HashMap::new(),
+        due: BinaryHeap::new(),
         outcomes: Vec::with_capacity(tasks.len()),
-        locked: 0,
+        locked: tasks.first().map(|first| (first.begin, 0)).into_iter().collect(),
     };
     let started = Instant::now();
-    let mut running: Vec<Option<Running>> = Vec::with_capacity(tasks.len());
-    let mut ends = BinaryHeap::new();
-    let (mut first, mut last) = (None, 0);
     for (number, task) in tasks.iter().enumerate() {
-        first = first.or(Some(task.begin));
-        while let Some(Reverse((_, ended))) = ends.peek().filter(|Reverse((end, _))| *end <= task.begin) {
-            let ended: usize = *ended;
-            ends.pop();
-            timed.end(running[ended].take())?;
-        }
-        let begun = timed.begin(number)?;
-        if let Some(begun) = &begun {
-            ends.push(Reverse((begun.end, number)));
-            last = last.max(begun.end);
-        }
-        running.push(begun);
+        timed.go_on_until(task.begin)?;
+        timed.begin(number)?;
     }
-    while let Some(Reverse((_, ended))) = ends.pop() {
-        timed.end(running[ended].take())?;
-    }
-    let span = i128::from(last.saturating_sub(first.unwrap_or(0)));
-    let mean_locked = timed.locked.checked_div(span);
-    Ok(Run { outcomes: timed.outcomes, elapsed: started.elapsed(), mean_locked })
+    timed.go_on_until(u64::MAX)?;
+    Ok(Run { outcomes: timed.outcomes, elapsed: started.elapsed(), locked: timed.locked })
 }
 
 struct Timed<'a> {
     worker: Worker<'a>,
     forecast: UsageForecast,
+    running: HashMap<usize, Running>,
+    /// When something happens next to a request that runs, and to which.
+    due: BinaryHeap<Reverse<(u64, usize)>>,
     outcomes: Vec<(usize, Outcome)>,
-    /// The sum over all holds of the amount times the microseconds.
-    locked: i128,
+    locked: Vec<(u64, i64)>,
 }
 
 impl Timed<'_> {
     /// Which requests are alike: those of one model and client, with a prompt of about the same length.
     fn path(&self, task: &Task) -> KeyPath {
         let model = KeyPath::new(&self.worker.args.model);
+        if self.worker.args.join {
+            return model;
+        }
         let client = task.client.map(|client| client.to_string());
         client.map_or(model, |client| model.then(&client)).sized(task.input)
     }
 
-    /// `None` if it was refused.
-    fn begin(&mut self, number: usize) -> Result<Option<Running>, Fault> {
+    fn go_on_until(&mut self, now: u64) -> Result<(), Fault> {
+        while let Some(Reverse((at, number))) = self.due.peek().copied().filter(|due| due.0.0 <= now) {
+            self.due.pop();
+            self.end(at, number)?;
+        }
+        Ok(())
+    }
+
+    fn begin(&mut self, number: usize) -> Result<(), Fault> {
         let task = &self.worker.tasks[number];
-        let args = self.worker.args;
-        let prediction = match args.holding {
+        let prediction = match self.worker.args.holding {
             Holding::Ceiling => None,
             Holding::Forecast => Some(self.forecast.predict(&self.path(task), task.max_output)),
         };
         let asked = prediction.map_or(task.max_output, Prediction::units);
-        let flight = match self.worker.begin(number, asked)? {
+        let mut flight = match self.worker.begin(number, asked)? {
             Ok(flight) => flight,
             Err(refused) => {
                 self.outcomes.push((number, refused));
-                return Ok(None);
+                return Ok(());
             }
         };
+        flight.delivered = flight.wanted;
         let takes = (task.input.checked_mul(PER_INPUT))
             .zip(flight.delivered.checked_mul(PER_OUTPUT))
             .and_then(|(input, output)| START.checked_add(input)?.checked_add(output))
             .and_then(|takes| takes.checked_add(task.begin));
         let end = takes.ok_or_else(|| Fault::Broken(format!("request {number} would never end")))?;
-        self.locked += i128::from(flight.hold.amount().minor()) * i128::from(end - task.begin);
-        Ok(Some(Running { end, flight, prediction }))
+        self.locked.push((task.begin, flight.hold.amount().minor()));
+        self.due.push(Reverse((end, number)));
+        self.running.insert(number, Running { flight, prediction });
+        Ok(())
     }
 
-    fn end(&mut self, running: Option<Running>) -> Result<(), Fault> {
-        let Some(Running { flight, prediction, .. }) = running else { return Ok(()) };
-        let task = &self.worker.tasks[flight.number];
+    fn end(&mut self, now: u64, number: usize) -> Result<(), Fault> {
+        let Some(Running { flight, prediction }) = self.running.remove(&number) else { return Ok(()) };
+        let task = &self.worker.tasks[number];
         if let Some(prediction) = prediction {
             let path = self.path(task);
             if flight.delivered < task.output {
@@ -110,6 +107,7 @@ impl Timed<'_> {
                 self.forecast.learn(&path, prediction, task.output);
             }
         }
+        self.locked.push((now, -flight.hold.amount().minor()));
         self.outcomes.push(self.worker.land(flight)?);
         Ok(())
     }
