@@ -92,6 +92,7 @@ mod account;
 mod amount;
 mod audit;
 mod cap;
+mod captured;
 mod clock;
 #[cfg(any(test, feature = "conformance"))]
 #[allow(
@@ -138,6 +139,7 @@ pub use account::{Applied, Balance, Novelty};
 pub use amount::{Amount, AmountError, Unit};
 pub use audit::{Audit, Discrepancy, verify};
 pub use cap::{Cap, CapError, Caps, Counted, Counter, CounterKey};
+pub use captured::Captured;
 pub use clock::{Clock, ManualClock, SystemClock, Timestamp, TimestampError};
 pub use content::Content;
 pub use entry::{ChargeRef, Entry, EntryKind, Operation};
@@ -166,12 +168,12 @@ pub use link::{Link, LinkError};
 pub use messages::{English, German, Messages, Place, Tone, Wording};
 pub use notice::{Notice, NoticeRules};
 pub use period::{Period, PeriodError};
-pub use policy::{Courtesy, Enforcement, OnDrop, Policy};
+pub use policy::{Courtesy, Enforcement, Holding, OnDrop, Policy};
 pub use price::{
     GenaiImport, Line, LitellmImport, Package, Percentage, PriceBook, PriceError, Rate, Rounding, Tariff,
     Tiers, UnknownPrice, Weekday, When, Why,
 };
-pub use receipt::{Captured, Receipt};
+pub use receipt::Receipt;
 pub use refusal::{
     Alternative, Basis, Choice, Claim, Details, Disclosed, Disclosure, Fit, Free, Included,
     InsufficientBalance, Offer, OfferRules, Options, OptionsDraft, Purchase, Refusal, RefusalKind, TopUp,

@@ -39,6 +39,26 @@ pub enum Enforcement {
     Observe,
 }
 
+/// How much is held for a quantity of which only a bound is known, and so how much of the balance is out of use while the
+/// work runs.
+///
+/// Whatever is chosen, no balance is overdrawn. What differs is what becomes of work that takes more than was held for: it
+/// ends at what is [covered](crate::Hold::covers), or what it takes beyond is collected as far as
+/// [`OverCapture`] says and the balance goes.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Holding {
+    /// For its bound: work never takes more than is held.
+    #[default]
+    Ceiling,
+    /// For what the guard's [forecast](crate::UsageForecast) expects to suffice, at the coverage that was set. While it knows
+    /// too little, for the bound.
+    Forecast,
+    /// For what such work usually takes: it grows as the work goes on, along the forecast, by
+    /// [`Hold::spend`](crate::Hold::spend). Only for work that asks before it delivers.
+    Grow,
+}
+
 /// What happens to a hold whose handle is dropped before a capture or void was submitted: the work was cancelled, or
 /// panicked, or its code forgot.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
@@ -90,6 +110,11 @@ pub struct Policy {
     pub over_capture: OverCapture,
     /// What to do when a capture comes after its hold was released.
     pub late_capture: LateCapture,
+    /// How much is held for quantities of which only a bound is known. The bound by default.
+    pub holding: Holding,
+    /// If the balance is too short for what the forecast says: with as little of a quantity as this many percent of what such
+    /// work usually takes it may begin all the same, and holds what there is. `None`, which refuses it, by default.
+    pub shrink_to: Option<u32>,
     /// What is given to a customer whose balance runs out in the middle of something. Nothing by default.
     pub courtesy: Option<Courtesy>,
 }
@@ -108,6 +133,8 @@ impl Policy {
             grace: Limits::DEFAULT_GRACE,
             over_capture: OverCapture::UpToAvailable,
             late_capture: LateCapture::IfAvailable,
+            holding: Holding::Ceiling,
+            shrink_to: None,
             courtesy: None,
         }
     }
@@ -172,6 +199,25 @@ impl Policy {
     #[must_use]
     pub fn with_late_capture(mut self, late: LateCapture) -> Self {
         self.late_capture = late;
+        self
+    }
+
+    /// Sets how much is held for quantities of which only a bound is known; a job may
+    /// [say otherwise](crate::Job::with_holding).
+    #[must_use]
+    pub fn with_holding(mut self, holding: Holding) -> Self {
+        self.holding = holding;
+        self
+    }
+
+    /// Sets with how little work may begin if the balance is too short for what the forecast says: so many percent of what
+    /// such work usually takes, from 1 to 1,000. It then holds what there is, and has to end at what that
+    /// [covers](crate::Hold::covers). What a job says by [`down_to`](crate::Job::down_to) goes before it.
+    ///
+    /// The third way, beside refusing and shrinking, is a [debt limit](Self::with_debt_limit).
+    #[must_use]
+    pub fn with_shrinking_to(mut self, percent_of_usual: u32) -> Self {
+        self.shrink_to = Some(percent_of_usual);
         self
     }
 

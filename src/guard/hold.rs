@@ -5,7 +5,8 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use super::error::Error;
-use super::job::{Estimate, Job};
+use super::estimate::{Estimate, Start};
+use super::job::Job;
 use super::{Inner, unbooked};
 use crate::account::Applied;
 use crate::amount::Amount;
@@ -17,7 +18,7 @@ use crate::ledger::request::{CaptureRequest, VoidRequest};
 use crate::notice::Notice;
 use crate::policy::OnDrop;
 use crate::price::Tariff;
-use crate::receipt::Receipt;
+use crate::receipt::{PricedWork, Receipt};
 use crate::sync::{AtomicBool, Ordering};
 use crate::usage::{Quantity, Usage};
 
@@ -57,6 +58,12 @@ pub struct Hold {
     pub(super) job: Job,
     /// What the job comes to at most.
     pub(super) most: Amount,
+    /// What was to be held at first.
+    first: Amount,
+    /// The quantities that were not to be held for in full, and what the forecast said of them until it has learned.
+    pub(super) starts: Vec<Start>,
+    /// Whether the work was told to end for want of cover.
+    pub(super) exhausted: bool,
     /// When it was made, or made to last longer.
     pub(super) renewed: Instant,
     recorded: Usage,
@@ -126,6 +133,9 @@ impl Hold {
             key: applied.value().key().clone(),
             backing: Backing::Held { available: applied.available_after(), state: applied.into_value() },
             most: estimate.amount,
+            first: estimate.first,
+            starts: estimate.starts,
+            exhausted: false,
             renewed: Instant::now(),
             tariff: Some(estimate.tariff),
             job,
@@ -143,16 +153,22 @@ impl Hold {
         estimate: Option<Estimate>,
         would_be: Error,
     ) -> Self {
-        let nothing = guard.prices.unit().zero();
-        let most = estimate.as_ref().map_or(nothing, |estimate| estimate.amount);
+        let nothing = guard.unit.zero();
+        let (most, first, starts, tariff) = match estimate {
+            Some(Estimate { tariff, amount, first, starts, .. }) => (amount, first, starts, Some(tariff)),
+            None => (nothing, nothing, Vec::new(), None),
+        };
         Self {
             guard,
             account,
             key: job.key.clone().unwrap_or_else(IdempotencyKey::unique),
             backing: Backing::Observed(would_be),
             most,
+            first,
+            starts,
+            exhausted: false,
             renewed: Instant::now(),
-            tariff: estimate.map(|estimate| estimate.tariff),
+            tariff,
             job,
             recorded: Usage::new(),
             settlement: Settlement::Due,
@@ -176,7 +192,7 @@ impl Hold {
     /// What is held: the estimate, or what there was of it. Nothing for work that is only observed.
     #[must_use]
     pub fn amount(&self) -> Amount {
-        self.total().unwrap_or_else(|| self.guard.prices.unit().zero())
+        self.total().unwrap_or_else(|| self.guard.unit.zero())
     }
 
     /// What was available after it was held, or grew.
@@ -204,8 +220,8 @@ impl Hold {
         &self.notices
     }
 
-    /// How much of a quantity the hold pays for, when every other quantity of the job is used in full. Work that
-    /// stops there is never uncollected.
+    /// How much of a quantity the hold pays for, when every other quantity of the job is used in full, or as far as it was held
+    /// for at first ([`Holding`](crate::Holding)). Work that stops there is never uncollected.
     ///
     /// Work that is only observed is covered without limit.
     #[must_use]
@@ -213,7 +229,8 @@ impl Hold {
         match (&self.backing, &self.tariff) {
             (Backing::Observed(_), _) | (_, None) => Quantity::MAX,
             (Backing::Held { state, .. }, Some(tariff)) => {
-                tariff.covers_with(state.total(), name, &self.job.extents()).unwrap_or(Quantity::ZERO)
+                let others = self.job.extents_from(&self.starts);
+                tariff.covers_with(state.total(), name, &others).unwrap_or(Quantity::ZERO)
             }
         }
     }
@@ -282,6 +299,7 @@ impl Hold {
         match self.cost(usage) {
             Ok(cost) => {
                 self.recorded.clone_from(usage);
+                self.learn();
                 self.settle(cost)
             }
             Err(error) => LedgerFuture::ready(Err(error)),
@@ -294,7 +312,10 @@ impl Hold {
     /// As [`capture`](Self::capture).
     pub fn capture_recorded(&mut self) -> LedgerFuture<Receipt, Error> {
         match self.cost(&self.recorded) {
-            Ok(cost) => self.settle(cost),
+            Ok(cost) => {
+                self.learn();
+                self.settle(cost)
+            }
             Err(error) => LedgerFuture::ready(Err(error)),
         }
     }
@@ -317,9 +338,9 @@ impl Hold {
     fn settle(&mut self, cost: Amount) -> LedgerFuture<Receipt, Error> {
         self.asked = Some(Asked::Capture(cost));
         if self.observed().is_some() {
-            return LedgerFuture::ready(Ok(unbooked(cost)));
+            return LedgerFuture::ready(Ok(unbooked(cost, self.priced())));
         }
-        let charge = self.to_charge(cost);
+        let (charge, work) = (self.to_charge(cost), self.priced());
         let unasked = cost.minor().saturating_sub(charge.minor());
         let (guard, account) = (Arc::clone(&self.guard), self.account.clone());
         let context = self.job.notice_context;
@@ -328,13 +349,44 @@ impl Hold {
             let mut settled = answer?;
             settled.value.uncollected = settled.value.uncollected.saturating_add(unasked);
             let notices = guard.notices(&account, &settled, None, context);
-            Ok(Receipt { settled, booked: true, notices })
+            Ok(Receipt { settled, booked: true, notices, work })
         })
     }
 
     /// The same with nobody left to read the answer: what it would have told is left to the customer's next work.
     fn settle_unheard(&self, cost: Amount) {
         drop(self.guard.ledger.capture(self.capture_request(self.to_charge(cost)).unheard()));
+    }
+
+    fn priced(&self) -> Option<PricedWork> {
+        let (usage, unit) = (self.recorded.clone(), self.guard.unit);
+        self.tariff.clone().map(|tariff| PricedWork { tariff, usage, unit })
+    }
+
+    /// Lets the forecast learn from what the work took, once. Not from work that ended by dropping the handle: whether it
+    /// was done is not known.
+    fn learn(&mut self) {
+        for start in &self.starts {
+            if let Some(expected) = &start.expected {
+                let used = self.recorded.get(&start.name);
+                self.guard.forecast.learn(expected, used, self.ended_at_its_cover(start, used));
+            }
+        }
+        self.starts.iter_mut().for_each(|start| start.expected = None);
+    }
+
+    /// Whether the work seems to have ended because no more was held for.
+    fn ended_at_its_cover(&self, start: &Start, used: Quantity) -> bool {
+        if self.exhausted {
+            return true;
+        }
+        let shrunk = self.total().is_some_and(|total| total.minor() < self.first.minor());
+        // What is covered takes a while to compute, and hardly any work goes as far.
+        if !shrunk && used < start.first {
+            return false;
+        }
+        let covered = self.covers(&start.name);
+        used.whole() == covered.whole() && used < self.job.most_of(&start.name)
     }
 
     /// What of a cost is asked for. What the caller is not willing to pay is not asked of it.
@@ -364,7 +416,7 @@ impl Hold {
     }
 
     pub(super) fn cost(&self, usage: &Usage) -> Result<Amount, Error> {
-        let unit = self.guard.prices.unit();
+        let unit = self.guard.unit;
         match &self.tariff {
             Some(tariff) => tariff.charge(usage, unit).map_err(|error| Error::from_price(&error)),
             None => Ok(unit.zero()),

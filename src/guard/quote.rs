@@ -5,12 +5,13 @@ use std::time::Duration;
 use serde::{Serialize, Serializer};
 
 use super::error::Error;
-use super::job::{Estimate, Job};
+use super::estimate::Estimate;
+use super::job::Job;
 use super::{Inner, fits};
 use crate::account::Balance;
 use crate::amount::Amount;
 use crate::cap::{Cap, Caps};
-use crate::id::Label;
+use crate::id::{AccountId, Label};
 use crate::period::Period;
 use crate::refusal::Fit;
 use crate::usage::{Quantity, QuantityName};
@@ -74,8 +75,8 @@ struct Limits {
 }
 
 impl Unanswered {
-    pub(super) fn new(guard: &Inner, job: &Job) -> Result<Self, Error> {
-        let estimate = job.estimate(&guard.prices, &*guard.clock)?;
+    pub(super) fn new(guard: &Inner, account: &AccountId, job: &Job) -> Result<Self, Error> {
+        let estimate = guard.estimate(account, job)?;
         guard.check_size(job, estimate.minimum)?;
         let limits = Limits {
             debt_limit: guard.debt_limit(),
@@ -99,7 +100,7 @@ impl Unanswered {
             limits,
         };
         let most = if quote.spendable() < held.minor() { held.unit().minor(quote.spendable()) } else { held };
-        quote.would_fit = fits::fits(&job, &estimate.tariff, most);
+        quote.would_fit = fits::fits(&job, &estimate, most);
         quote
     }
 }

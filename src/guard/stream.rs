@@ -74,11 +74,15 @@ impl Hold {
         };
         if cost.minor() > total.minor() {
             if let Err(error) = self.guard.check_size(&self.job, cost) {
+                self.exhausted = true;
                 return Ok(Cover::Exhausted(Box::new(error)));
             }
             match self.grow(cost).await? {
                 Ok(grown) => total = grown,
-                Err(refused) => return Ok(Cover::Exhausted(Box::new(refused))),
+                Err(refused) => {
+                    self.exhausted = true;
+                    return Ok(Cover::Exhausted(Box::new(refused)));
+                }
             }
         } else if self.is_half_over() {
             self.renew().await?;
