@@ -510,7 +510,11 @@ fn a_wrong_argument_is_named_and_the_usage_shown() -> Result {
         (&["--hold", "forecast", "--coverage", "1"], "--coverage"),
         (&["--hold", "forecast", "--coverage", "0.9999"], "0.9999"),
         (&["--hold", "forecast", "--coverage", "0.9x"], "0.9x"),
+        (&["--hold", "grow", "--speed", "max"], "--speed cannot be max"),
         (&["--coverage", "0.9"], "--coverage is for --hold forecast"),
+        (&["--hold", "ceiling", "--shrink", "50"], "--shrink is for --hold forecast"),
+        (&["--hold", "forecast", "--shrink", "0"], "--shrink"),
+        (&["--hold", "forecast", "--shrink", "1001"], "1001"),
         (&["--speed", "0"], "--speed"),
         (&["--speed", "fast"], "fast"),
         (&["--trace-kind", "generic"], "--columns"),
@@ -692,6 +696,36 @@ fn several_traces_are_replayed_one_after_the_other() -> Result {
     Ok(())
 }
 
+#[test]
+fn short_of_the_forecast_work_is_shrunk_to_what_there_is() -> Result {
+    let folder = Folder::new("shrink")?;
+    // One after the other, each at 0.0035. Of what 200 cost there is enough for 100, and 0.003 more: the input of one, and 50
+    // tokens of its output.
+    let trace = generic(&folder, (0..200).map(|number| (10 * number, "ana", 1_000, 100)))?;
+    let more = ["--accounts", "1", "--prepaid-share", "0.504285715", "--cut"];
+    let run =
+        |more_still: &[&str]| folder.report(&trace, "plain", &[&COLUMNS[..], &more, more_still].concat());
+    for holding in ["forecast", "grow"] {
+        let report = run(&["--hold", holding, "--shrink", "25"])?;
+        report.check(200, true)?;
+        report.assert_fields(&serde_json::json!({ "admitted": 101, "cut": 1, "cut_tokens": 50,
+            "charged": "0.353", "prepaid": "0.353", "stranded": 0.0, "false_refusals": 0 }));
+    }
+    // Half of the usual is there, and three quarters are not.
+    let report = run(&["--hold", "forecast", "--shrink", "75"])?;
+    report.check(200, true)?;
+    report.assert_fields(&serde_json::json!({ "admitted": 100, "cut": 0, "charged": "0.35",
+        "stranded": 0.008499, "false_refusals": 0 }));
+    // With 0.004 more, one more would have fitted. It is held for more than it takes, and refused, or else shrunk.
+    let more = ["--accounts", "1", "--prepaid-share", "0.505714286", "--cut", "--hold", "forecast"];
+    let run = |shrunk: &[&str]| folder.report(&trace, "plain", &[&COLUMNS[..], &more, shrunk].concat());
+    let wanted = serde_json::json!({ "admitted": 100, "false_refusals": 100, "stranded": 0.011299 });
+    run(&[])?.assert_fields(&wanted);
+    let wanted = serde_json::json!({ "admitted": 101, "cut": 0, "false_refusals": 0, "charged": "0.3535" });
+    run(&["--shrink", "25"])?.assert_fields(&wanted);
+    Ok(())
+}
+
 /// Only accounts that had a request refused: what the others have left was not needed.
 #[test]
 fn what_is_left_where_nothing_was_refused_is_not_stranded() -> Result {
@@ -760,7 +794,7 @@ fn the_plot_is_drawn_beside_the_report() -> Result {
     assert!(svg.starts_with("<svg ") && svg.trim_end().ends_with("</svg>"), "{svg}");
     // A curve of six coverages and the point of the ceiling; each way of holding over time; and their names.
     assert_eq!(svg.matches("<circle").count(), 7, "{svg}");
-    for text in ["0.9", "0.999", "declared", "generic.csv", "ceiling", "forecast", "USD"] {
+    for text in ["0.9", "0.999", "declared", "generic.csv", "ceiling", "forecast", "grow", "USD"] {
         assert!(svg.contains(&format!(">{text}</text>")), "{text} is not in {svg}");
     }
     // It is read on light and on dark ground, and put into a page of Markdown as it is.

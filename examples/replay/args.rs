@@ -24,12 +24,16 @@ Replays the requests of a trace through a guard and checks what comes out.
   --max-output N        output tokens that a request asks for at most (default 4096); 'longest' is
                         4096 or the longest output in the trace, if that is more
   --hold HOW            ceiling: hold for the most that is asked for (default); forecast: for what
-                        the requests before it let expect
+                        the requests before it let expect; grow: begin with less than that, and grow
+                        as output is delivered
   --coverage X          how many requests a forecast is to suffice for, 0.5 to 0.999 (default 0.99)
+  --shrink PERCENT      if the balance is short of the forecast, hold what there is, if it pays for this
+                        much of what such requests usually take, 1 to 1000; refused without it
   --speed HOW           max: from all threads, as fast as it goes (default for --hold ceiling);
                         real: on a simulated clock, with the times of the trace (default for
-                        --hold forecast); a number: as real, but so many times the requests
-  --cut                 stop work at what its hold covers; without it all work is delivered in full
+                        the others); a number: as real, but so many times the requests
+  --cut                 stop work at what its hold covers; without it all work is delivered in full,
+                        but where holds grow
   --accounts N          how many accounts share the requests, by client where the trace names
                         clients, else in turns (default 50)
   --prepaid-share X     what share of the cost of its requests each account has, 0 to 1000 (default 0.5)
@@ -60,6 +64,8 @@ pub(crate) struct Args {
     pub(crate) max_output: MaxOutput,
     pub(crate) holding: Holding,
     pub(crate) coverage_permille: u16,
+    /// In percent of the usual.
+    pub(crate) shrink: Option<u32>,
     /// How many times the requests of the trace in a time; `None` without a clock.
     pub(crate) speed: Option<u64>,
     pub(crate) cut: bool,
@@ -82,20 +88,31 @@ impl MaxOutput {
     pub(crate) const DEFAULT: u64 = 4096;
 }
 
-/// How much output a request is held for.
+/// How much output a request is held for. It is the guard's [`Holding`](billing_guard::Holding), which other ways may be
+/// added to.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Holding {
     Ceiling,
     Forecast,
+    Grow,
 }
 
 impl Holding {
-    pub(crate) const ALL: [Self; 2] = [Self::Ceiling, Self::Forecast];
+    pub(crate) const ALL: [Self; 3] = [Self::Ceiling, Self::Forecast, Self::Grow];
 
     pub(crate) const fn name(self) -> &'static str {
         match self {
             Self::Ceiling => "ceiling",
             Self::Forecast => "forecast",
+            Self::Grow => "grow",
+        }
+    }
+
+    pub(crate) const fn of_guard(self) -> billing_guard::Holding {
+        match self {
+            Self::Ceiling => billing_guard::Holding::Ceiling,
+            Self::Forecast => billing_guard::Holding::Forecast,
+            Self::Grow => billing_guard::Holding::Grow,
         }
     }
 }
@@ -140,6 +157,7 @@ impl Args {
         let (mut traces, mut prices, mut model) = (Vec::new(), None, None);
         let (mut kind, mut columns) = (None, None);
         let (mut holding, mut coverage, mut speed) = (Holding::Ceiling, None, None);
+        let mut shrink = None;
         let mut max_output = MaxOutput::Tokens(MaxOutput::DEFAULT);
         let (mut accounts, mut share, mut threads) = (50, Share::HALF, None);
         let (mut join, mut cut, mut json, mut self_test) = (false, false, false, false);
@@ -176,7 +194,7 @@ impl Args {
                 "--hold" => {
                     let name = text(&flag, value()?)?;
                     let named = Holding::ALL.into_iter().find(|holding| holding.name() == name);
-                    holding = named.ok_or_else(|| bad(&flag, &name, "expected ceiling or forecast"))?;
+                    holding = named.ok_or_else(|| bad(&flag, &name, "expected ceiling, forecast or grow"))?;
                 }
                 "--coverage" => {
                     let coverage_text = text(&flag, value()?)?;
@@ -184,6 +202,7 @@ impl Args {
                         bad(&flag, &coverage_text, "expected 0.5 to 0.999 with at most 3 decimal places")
                     })?);
                 }
+                "--shrink" => shrink = Some(u32::try_from(number(&flag, value()?, 1_000)?)?),
                 "--speed" => {
                     speed = Some(match text(&flag, value()?)?.as_str() {
                         "max" => None,
@@ -217,9 +236,9 @@ impl Args {
             let both = "--columns and --trace-kind generic are given together or not at all";
             return Err(Fault::Usage(both.into()));
         }
-        let forecast = holding == Holding::Forecast;
+        let forecast = holding != Holding::Ceiling;
         if forecast && speed == Some(None) {
-            return Err(Fault::Usage("--hold forecast learns as time passes: --speed cannot be max".into()));
+            return Err(Fault::Usage("a forecast learns as time passes: --speed cannot be max".into()));
         }
         if plot.is_some() && speed == Some(None) {
             return Err(Fault::Usage("--plot shows what happens over time: --speed cannot be max".into()));
@@ -230,8 +249,10 @@ impl Args {
         if join && traces.len() < 2 {
             return Err(Fault::Usage("--join needs more than one --trace".into()));
         }
-        if coverage.is_some() && !forecast {
-            return Err(Fault::Usage("--coverage is for --hold forecast".into()));
+        for (flag, is_given) in [("--coverage", coverage.is_some()), ("--shrink", shrink.is_some())] {
+            if is_given && !forecast {
+                return Err(Fault::Usage(format!("{flag} is for --hold forecast and --hold grow")));
+            }
         }
         Ok(Command::Replay(Box::new(Self {
             traces,
@@ -243,8 +264,10 @@ impl Args {
             max_output,
             holding,
             coverage_permille: coverage.unwrap_or(990),
+            shrink,
             speed: speed.unwrap_or((forecast || plot.is_some()).then_some(1)),
-            cut,
+            // Work that grows its hold ends where it cannot.
+            cut: cut || holding == Holding::Grow,
             accounts: usize::try_from(accounts)?,
             share,
             threads: match threads {
@@ -264,13 +287,15 @@ impl Args {
             Some(times) => format!("simulated clock, {times} times the requests"),
             None => format!("{} threads", self.threads),
         };
-        match self.holding {
-            Holding::Ceiling => timing,
-            Holding::Forecast => {
-                let coverage = f64::from(self.coverage_permille) / 1_000.0;
-                format!("{timing}, held by a forecast to cover {coverage}")
-            }
-        }
+        let holding = match self.holding {
+            Holding::Ceiling => return timing,
+            Holding::Forecast => "held by a forecast",
+            Holding::Grow => "growing along a forecast",
+        };
+        let coverage = f64::from(self.coverage_permille) / 1_000.0;
+        let shrink =
+            self.shrink.map_or(String::new(), |percent| format!(", shrunk to {percent} % of the usual"));
+        format!("{timing}, {holding} to cover {coverage}{shrink}")
     }
 }
 

@@ -42,7 +42,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use args::{Args, Command, MaxOutput};
-use billing_guard::{AccountId, Guard, Ledger, MemoryLedger, Policy, PriceBook, wait};
+use billing_guard::{
+    AccountId, ForecastSettings, Guard, Ledger, MemoryLedger, Policy, PriceBook, UsageForecast, wait,
+};
 use books::{Books, Report};
 use price::Price;
 use run::{Run, Task};
@@ -131,8 +133,14 @@ fn replay(trace: &Trace, prices: &PriceBook, price: &Price, args: &Args) -> Resu
     let ledger: Arc<dyn Ledger> =
         if args.self_test { Arc::new(later::ChargeLater::new()) } else { Arc::new(MemoryLedger::new()) };
     // Long enough that no hold expires should the machine be suspended while it is open.
-    let policy = Policy::new().with_lifetime(Duration::from_secs(24 * 60 * 60));
-    let guard = Guard::builder(ledger, prices.clone()).policy(policy).build()?;
+    let mut policy =
+        Policy::new().with_lifetime(Duration::from_secs(24 * 60 * 60)).with_holding(args.holding.of_guard());
+    policy.shrink_to = args.shrink;
+    let settings = ForecastSettings::new().with_coverage_permille(args.coverage_permille);
+    let guard = Guard::builder(ledger, prices.clone())
+        .policy(policy)
+        .forecast(UsageForecast::new(settings))
+        .build()?;
     let accounts = open_accounts(&guard, &books)?;
 
     let run = match args.speed {

@@ -5,10 +5,10 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use billing_guard::{AccountId, Error, Guard, Hold, Job, Usage, wait};
+use billing_guard::{AccountId, Cover, Error, Guard, Hold, Job, KeyPath, Usage, wait};
 
 use crate::Fault;
-use crate::args::Args;
+use crate::args::{Args, Holding};
 
 /// How many holds each thread keeps open: between the hold of a request and its capture come those of others, on
 /// the same thread already.
@@ -116,8 +116,10 @@ impl Worker<'_> {
         let mut flights = VecDeque::with_capacity(IN_FLIGHT);
         loop {
             let number = next.fetch_add(1, Ordering::Relaxed);
-            let Some(task) = self.tasks.get(number) else { break };
-            match self.begin(number, task.max_output)? {
+            if number >= self.tasks.len() {
+                break;
+            }
+            match self.begin(number)? {
                 Ok(mut flight) => {
                     flight.delivered = flight.wanted;
                     flights.push_back(flight);
@@ -136,14 +138,23 @@ impl Worker<'_> {
         Ok(outcomes)
     }
 
-    /// Holds for so much output; what became of the request if that was refused.
-    pub(crate) fn begin(&self, number: usize, asked: u64) -> Result<Result<Flight, Outcome>, Fault> {
-        let task = &self.tasks[number];
-        let job = Job::new(self.args.model.clone()).exact(INPUT, task.input).at_most(OUTPUT, asked);
+    /// Holds for a request; what became of it if that was refused.
+    pub(crate) fn begin(&self, number: usize) -> Result<Result<Flight, Outcome>, Fault> {
+        let (task, args) = (&self.tasks[number], self.args);
+        let job = Job::new(args.model.clone())
+            .exact(INPUT, task.input)
+            .at_most(OUTPUT, task.max_output)
+            .with_key_path(self.path(task));
         match wait(self.guard.hold(&self.accounts[task.account], job)) {
-            Ok(hold) => {
-                // Without `--cut`, as many tokens as the request had in the trace, however few are held for it.
-                let wanted = if self.args.cut { task.output.min(covered(&hold)) } else { task.output };
+            Ok(mut hold) => {
+                let mut wanted = task.output;
+                if args.holding == Holding::Grow {
+                    let input = Usage::new().with(INPUT, task.input);
+                    hold.record(&input).map_err(|error| failed(number, &error))?;
+                } else if args.cut {
+                    // Without it, as much as the request had in the trace, however little is held for it.
+                    wanted = wanted.min(covered(&hold));
+                }
                 Ok(Ok(Flight { number, hold, wanted, delivered: 0, extensions: 0 }))
             }
             Err(Error::InsufficientBalance(short)) => {
@@ -152,6 +163,35 @@ impl Worker<'_> {
             }
             Err(error) => Err(failed(number, &error)),
         }
+    }
+
+    /// Which requests are alike: those of one model and client, with a prompt of about the same length.
+    fn path(&self, task: &Task) -> KeyPath {
+        let model = KeyPath::new(&self.args.model);
+        if self.args.join {
+            return model;
+        }
+        let client = task.client.map(|client| client.to_string());
+        client.map_or(model, |client| model.then(&client)).sized(task.input)
+    }
+
+    /// Delivers up to so much more output, as far as the hold covers it or can grow; how much that was.
+    pub(crate) fn deliver(&self, flight: &mut Flight, most: u64) -> Result<u64, Fault> {
+        let mut more = most.min(flight.wanted - flight.delivered);
+        while more > 0 {
+            let held = flight.hold.amount().minor();
+            let cover = wait(flight.hold.spend(&Usage::new().with(OUTPUT, more)));
+            flight.extensions += u32::from(flight.hold.amount().minor() > held);
+            match cover.map_err(|error| failed(flight.number, &error))? {
+                Cover::Within { .. } => break,
+                // Less of it may be covered.
+                Cover::Exhausted(_) => {
+                    more = covered(&flight.hold).saturating_sub(flight.delivered).min(more - 1)
+                }
+            }
+        }
+        flight.delivered += more;
+        Ok(more)
     }
 
     /// Charges what was delivered.
