@@ -170,8 +170,8 @@ pub use notice::{Notice, NoticeRules};
 pub use period::{Period, PeriodError};
 pub use policy::{Courtesy, Enforcement, Holding, OnDrop, Policy};
 pub use price::{
-    GenaiImport, Line, LitellmImport, Package, Percentage, PriceBook, PriceError, Rate, Rounding, Tariff,
-    Tiers, UnknownPrice, Weekday, When, Why,
+    GenaiImport, Line, LitellmImport, Matrix, Package, Percentage, PriceBook, PriceError, Rate, Rounding,
+    Tariff, Tiers, UnknownPrice, Weekday, When, Why,
 };
 pub use receipt::Receipt;
 pub use refusal::{

@@ -80,7 +80,11 @@ impl Default for ForecastSettings {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Prediction {
     units: u64,
+    ceiling: u64,
     cold: bool,
+    /// Whether the units are to suffice at the coverage that was set. They are not if too little was known, nor if they are
+    /// only what to begin with.
+    claim: bool,
 }
 
 impl Prediction {
@@ -90,7 +94,8 @@ impl Prediction {
         self.units
     }
 
-    /// Whether too little was known to predict anything, and the units are the ceiling.
+    /// Whether too little was known to predict anything. The units are the ceiling then, or a share of it if they are only what
+    /// to [begin](UsageForecast::begin) with.
     #[must_use]
     pub const fn is_cold(self) -> bool {
         self.cold
@@ -105,6 +110,9 @@ impl Prediction {
 /// below (for a coverage of 99 %), and a margin on top. The margin is one for all paths with the same root, rises with
 /// each miss, and falls slowly while there is none: where both balance, misses are as many as they may be. So the coverage
 /// is kept also when the work changes, with a delay, and need not be alike under all keys of a root.
+///
+/// The hold of a stream can grow, and need not suffice at once: [`begin`](Self::begin) says how small it may be, and
+/// [`further`](Self::further) where to go from there.
 ///
 /// Until enough work has ended under a root (30 pieces for a coverage of 99 %), the ceiling is predicted. What ends first is
 /// what was short: where hundreds of pieces run at once from the start, the first predictions suffice less often.
@@ -176,10 +184,54 @@ impl UsageForecast {
         match self.warm(path) {
             Some((mixture, margin)) => {
                 let position = mixture.position_above(tail).saturating_add(margin.width());
-                Prediction { units: histogram::units_at(position).min(ceiling), cold: false }
+                let units = histogram::units_at(position).min(ceiling);
+                Prediction { units, ceiling, cold: false, claim: true }
             }
-            None => Prediction { units: ceiling, cold: true },
+            None => Prediction { units: ceiling, ceiling, cold: true, claim: false },
         }
+    }
+
+    /// How many units to begin with where the hold can grow while the work is done, as that of a stream: what two thirds of
+    /// such work stay within, and never more than the ceiling. Where nothing is known it is a sixteenth of the ceiling.
+    ///
+    /// It is not meant to suffice: when it does not, ask how much [`further`](Self::further) to go. Work that takes what
+    /// it needs that way grows its hold about once in two times, and in the end holds little more than it takes. What it
+    /// took teaches the forecast as ever; that it took more than it began with is no miss.
+    ///
+    /// ```
+    /// # use billing_guard::{ForecastSettings, KeyPath, UsageForecast};
+    /// let (mut forecast, path) = (UsageForecast::new(ForecastSettings::new()), KeyPath::new("chat"));
+    /// let mut extensions = 0;
+    /// for number in 0..1_000_u64 {
+    ///     let answer = number * 7_919 % 1_000;
+    ///     let prediction = forecast.begin(&path, 4_096);
+    ///     let mut held = prediction.units();
+    ///     while held < answer {
+    ///         held = forecast.further(&path, held, 4_096);
+    ///         extensions += 1;
+    ///     }
+    ///     forecast.learn(&path, prediction, answer);
+    /// }
+    /// assert!(extensions < 600);
+    /// ```
+    #[must_use]
+    pub fn begin(&self, path: &KeyPath, ceiling: u64) -> Prediction {
+        let known = self.known(path).and_then(|mixture| mixture.next_step(0)).map(histogram::units_at);
+        let units = known.unwrap_or(ceiling / 16).max(1).min(ceiling);
+        Prediction { units, ceiling, cold: known.is_none(), claim: false }
+    }
+
+    /// To how many units in all a hold should grow when so many are as good as used and more are needed: what two thirds of
+    /// such work that needs more than these stay within, at least an eighth more than these, and never more than the ceiling.
+    /// Where nothing is known of work that takes as much, it is half as much again.
+    ///
+    /// It is more than `used`, unless that has reached the ceiling. So asking again and again comes to the ceiling soon.
+    #[must_use]
+    pub fn further(&self, path: &KeyPath, used: u64, ceiling: u64) -> u64 {
+        let after = histogram::position_after(used);
+        let known = self.known(path).and_then(|mixture| mixture.next_step(after)).map(histogram::units_at);
+        let least = used.saturating_add((used / 8).max(1));
+        known.unwrap_or(used.saturating_add(used / 2)).max(least).min(ceiling)
     }
 
     /// What so many of 1,000 pieces of such work stayed below, with no margin: 500 asks for the usual quantity. Above
@@ -213,10 +265,12 @@ impl UsageForecast {
     }
 
     /// Learns from work that was stopped because it reached what was held for it: how much more it would have taken
-    /// is not known. If as much as was predicted had been held, the prediction did not suffice; if less had, because the
-    /// balance was short, nothing is learned.
+    /// is not known. If as much as was [predicted](Self::predict) had been held, the prediction did not suffice. If less had,
+    /// because the balance was short or the hold could not grow, nothing is learned. What was stopped at its ceiling took that.
     pub fn learn_stopped(&mut self, path: &KeyPath, prediction: Prediction, units: u64) {
-        if units >= prediction.units && !prediction.cold {
+        if units >= prediction.ceiling {
+            self.enter(path, prediction, units, false);
+        } else if prediction.claim && units >= prediction.units {
             self.enter(path, prediction, units, true);
         }
     }
@@ -228,7 +282,7 @@ impl UsageForecast {
         for (level, key) in path.levels().iter().enumerate().rev() {
             let Some(known) = self.keys.touch(*key, capacity) else { return };
             known.histogram.add(units);
-            if level == 0 && !prediction.cold {
+            if level == 0 && prediction.claim {
                 known.margin.learn(missed, coverage);
             }
         }
@@ -256,12 +310,16 @@ impl UsageForecast {
         if root.histogram.samples() < self.settings.enough() {
             return None;
         }
+        Some((self.known(path)?, root.margin))
+    }
+
+    /// What is known of the path, however little.
+    fn known(&self, path: &KeyPath) -> Option<Mixture<'_, { KeyPath::MAX_LEVELS }>> {
         let mut histograms = [None::<&Histogram>; KeyPath::MAX_LEVELS];
-        *histograms.first_mut()? = Some(&root.histogram);
-        for (histogram, key) in histograms.iter_mut().zip(path.levels()).skip(1) {
+        for (histogram, key) in histograms.iter_mut().zip(path.levels()) {
             *histogram = self.keys.get(*key).map(|known| &known.histogram);
         }
-        Some((Mixture::of(histograms)?, root.margin))
+        Mixture::of(histograms)
     }
 }
 

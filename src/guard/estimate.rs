@@ -11,7 +11,7 @@ use crate::clock::Clock;
 use crate::forecast::KeyPath;
 use crate::id::AccountId;
 use crate::policy::Holding;
-use crate::price::{Bounded, PriceBook, Tariff};
+use crate::price::{Bounded, Line, PriceBook, Tariff};
 use crate::usage::{Quantity, QuantityName};
 
 /// What a job is estimated at.
@@ -26,6 +26,15 @@ pub(crate) struct Estimate {
     pub(crate) minimum: Amount,
     /// The quantities that are not held for in full at first.
     pub(crate) starts: Vec<Start>,
+}
+
+impl Estimate {
+    /// What [`amount`](Self::amount) is made of.
+    pub(crate) fn lines(&self, job: &Job) -> Vec<Line> {
+        let all = job.extents_as(|_, most| most);
+        // It was priced so, so it can be again.
+        self.tariff.ceiling_lines_of(&all, self.amount.unit()).unwrap_or_default()
+    }
 }
 
 /// How much of a bounded quantity is held for at first.

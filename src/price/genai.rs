@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
-use super::litellm::{Object, invalid_table};
+use super::object::{Object, invalid_table};
 use super::{PriceBook, PriceError, Rate, Tariff, When};
 use crate::amount::Unit;
 use crate::text::quoted;

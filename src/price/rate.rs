@@ -120,6 +120,17 @@ impl Rate {
         Self::from_parts(self.digits, self.places.checked_add(2)?)
     }
 
+    /// So many times this; `None` if that cannot be kept exactly.
+    pub(super) fn times(self, other: Self) -> Option<Self> {
+        let mut digits = u128::from(self.digits).checked_mul(u128::from(other.digits))?;
+        let mut places = self.places.checked_add(other.places)?;
+        while places > 0 && digits.is_multiple_of(10) {
+            digits = digits.checked_div(10)?;
+            places = places.saturating_sub(1);
+        }
+        Self::from_parts(digits.try_into().ok()?, places)
+    }
+
     /// What is left of one after taking this; `None` if this is more, or if the rest cannot be kept exactly.
     pub(super) fn rest_of_one(self) -> Option<Self> {
         let one = 10_u64.checked_pow(u32::from(self.places))?;

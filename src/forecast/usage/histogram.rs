@@ -30,6 +30,12 @@ const PSEUDO_COUNT: u64 = 15;
 /// All the mass of a mixture. 48 bits, so that no product of a share and a weight overflows.
 const WHOLE: u64 = 1 << 48;
 
+/// A step goes so far that one in so many of those that need more than they have still needs more afterwards. So work takes
+/// half a step on average after its first.
+const STILL_BEYOND: u64 = 3;
+/// The least mass that says where to go next.
+const LEAST_BEYOND: u64 = WHOLE / 1_000;
+
 /// Where the quantity lies on the scale, in whole cells.
 fn cell_of(units: u64) -> u16 {
     let from_one = units.saturating_add(1);
@@ -38,6 +44,15 @@ fn cell_of(units: u64) -> u16 {
     let eighths = eighths.wrapping_shr(octave.saturating_sub(CELL_BITS)) & 7;
     let octave = u16::try_from(octave).unwrap_or(0);
     octave.saturating_mul(PER_OCTAVE).saturating_add(u16::try_from(eighths).unwrap_or(0))
+}
+
+/// Where those larger than the quantity begin on the scale.
+pub(super) fn position_after(units: u64) -> u64 {
+    let from_one = units.saturating_add(2);
+    let octave = from_one.checked_ilog2().unwrap_or(0);
+    let fraction = u128::from(from_one).wrapping_shl(FRACTION_BITS).wrapping_shr(octave)
+        & u128::from(OCTAVE.saturating_sub(1));
+    (u64::from(octave) << FRACTION_BITS) | u64::try_from(fraction).unwrap_or(0)
 }
 
 /// The largest quantity below this position, which is where those that are meant end.
@@ -257,15 +272,22 @@ impl<'a, const N: usize> Mixture<'a, N> {
     /// The position on the scale above which no more than so many thousandths of what was seen lie. Within a cell, all
     /// is taken to be spread evenly.
     pub(super) fn position_above(&self, tail_permille: u16) -> u64 {
-        let tail = (WHOLE / 1_000).saturating_mul(u64::from(tail_permille));
-        let highest = self.parts.iter().flatten().map(|(_, part)| part.highest_place()).max().unwrap_or(0);
+        self.position_of((WHOLE / 1_000).saturating_mul(u64::from(tail_permille)))
+    }
+
+    /// How far to go next, having come to this position: of what was seen above it, two thirds lie below the position
+    /// given, which is the end of a cell. `None` if too little lies above it to tell.
+    pub(super) fn next_step(&self, position: u64) -> Option<u64> {
+        let beyond = self.mass_beyond(position);
+        let next = self.position_of(beyond / STILL_BEYOND).div_ceil(CELL).saturating_mul(CELL);
+        (beyond >= LEAST_BEYOND).then_some(next)
+    }
+
+    /// The position above which this much of the mass lies.
+    fn position_of(&self, tail: u64) -> u64 {
         let mut above = 0_u64;
-        for place in (0..=highest).rev() {
-            let mut mass = 0_u64;
-            for (each, histogram) in self.parts.iter().flatten() {
-                let weight = u64::from(histogram.weight_at(place));
-                mass = mass.saturating_add(each.saturating_mul(weight));
-            }
+        for place in (0..=self.highest_place()).rev() {
+            let mass = self.mass_at(place);
             if mass == 0 {
                 continue;
             }
@@ -280,6 +302,27 @@ impl<'a, const N: usize> Mixture<'a, N> {
             above = with;
         }
         0
+    }
+
+    /// How much of the mass lies above a position.
+    fn mass_beyond(&self, position: u64) -> u64 {
+        let cell = u16::try_from(position / CELL).unwrap_or(u16::MAX);
+        let whole = (cell.saturating_add(1)..=self.highest_place()).map(|place| self.mass_at(place));
+        // Of 48 and of 18 bits.
+        let part =
+            u128::from(self.mass_at(cell)).saturating_mul(u128::from(CELL.saturating_sub(position % CELL)));
+        let part = u64::try_from(part.checked_div(u128::from(CELL)).unwrap_or(0)).unwrap_or(0);
+        whole.fold(part, u64::saturating_add)
+    }
+
+    fn mass_at(&self, place: u16) -> u64 {
+        let masses = (self.parts.iter().flatten())
+            .map(|(each, histogram)| each.saturating_mul(u64::from(histogram.weight_at(place))));
+        masses.fold(0, u64::saturating_add)
+    }
+
+    fn highest_place(&self) -> u16 {
+        self.parts.iter().flatten().map(|(_, part)| part.highest_place()).max().unwrap_or(0)
     }
 }
 
@@ -425,6 +468,41 @@ mod tests {
             let tail = f64::from(tail) / 1_000.0;
             // A position is exact to 2^-17 of a cell, which may have all the mass.
             prop_assert!((above(cells) - tail).abs() < 1e-5, "{} above {cells}, not {tail}", above(cells));
+        }
+
+        /// Against a count of all that was seen.
+        #[test]
+        fn a_step_leaves_a_third_of_those_that_need_more(
+            units in prop::collection::vec(0_u64..60_000, 1..300),
+            from in prop::option::of(0_u64..60_000),
+        ) {
+            let histogram = filled(units.iter().copied());
+            let position = from.map_or(0, position_after);
+            let step = Mixture::of([Some(&histogram)]).unwrap().next_step(position);
+            // Cells are counted from their end: what shares one with where it begins counts in part.
+            let beyond = |position: u64| {
+                let weight = (0..512).map(|place| u64::from(histogram.weight_at(place)) * (CELL * (u64::from(place) + 1))
+                    .saturating_sub(position).min(CELL));
+                weight.sum::<u64>()
+            };
+            match step {
+                None => prop_assert!(1_000 * beyond(position) <= beyond(0) + 1_000),
+                Some(step) => {
+                    prop_assert!(step > position && step % CELL == 0);
+                    let slack = beyond(0) / 100_000 + 1;
+                    prop_assert!(3 * beyond(step) <= beyond(position) + slack);
+                    prop_assert!(3 * beyond(step - CELL) + slack >= beyond(position) || step - CELL <= position);
+                }
+            }
+        }
+
+        #[test]
+        fn what_comes_after_a_quantity_begins_with_the_next_one(units in quantities()) {
+            let after = position_after(units);
+            let back = units_at(after);
+            // Positions have 20 bits after the point.
+            prop_assert!(back <= units && units - back <= units >> FRACTION_BITS, "{} {}", units, back);
+            prop_assert!(after / CELL == u64::from(cell_of(units.saturating_add(1))));
         }
 
         #[test]

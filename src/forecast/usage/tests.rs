@@ -191,11 +191,13 @@ fn what_was_cut_teaches_only_where_the_prediction_was_held() {
     assert_eq!(serde_json::to_string(&forecast).unwrap(), before);
     forecast.learn_stopped(&chat(), prediction, all);
     assert!(forecast.predict(&chat(), CEILING).units() > all);
-    // Held at the ceiling for want of knowledge, it was the ceiling that stopped it, and says nothing.
+    // What could not have taken more is known, and no prediction would have sufficed for more.
     let mut cold = UsageForecast::new(ForecastSettings::new());
     let prediction = cold.predict(&chat(), 10);
-    cold.learn_stopped(&chat(), prediction, 10);
+    cold.learn_stopped(&chat(), prediction, 9);
     assert_eq!(cold.keys(), 0);
+    cold.learn_stopped(&chat(), prediction, 10);
+    assert_eq!(cold.known(&chat()).unwrap().next_step(0).map(histogram::units_at), Some(10));
 }
 
 #[test]
@@ -213,6 +215,108 @@ fn stopped_work_does_not_make_the_forecast_sink() {
         }
     }
     assert!(stopped <= 300, "{stopped}");
+}
+
+/// What came of holds that begin small and grow until they suffice: how often they grew, of a hundred pieces of work.
+fn run_growing(forecast: &mut UsageForecast, work: &[Work]) -> (Outcome, usize) {
+    let mut ending = BinaryHeap::new();
+    let mut outcome = Outcome { missed: Vec::new(), held: 0, took: 0 };
+    let mut extensions = 0;
+    for (now, Work { path, units }) in work.iter().enumerate() {
+        while ending.peek().is_some_and(|Reverse((end, _, _))| *end <= now) {
+            let Some(Reverse((_, ended, begun))) = ending.pop() else { break };
+            let Work { path, units } = &work[ended];
+            let prediction = Prediction { units: begun, ceiling: CEILING, cold: false, claim: false };
+            forecast.learn(path, prediction, *units);
+        }
+        let begun = forecast.begin(path, CEILING).units();
+        let mut held = begun;
+        while held < *units {
+            held = forecast.further(path, held, CEILING);
+            extensions += 1;
+        }
+        outcome.held += held;
+        outcome.took += units;
+        ending.push(Reverse((now + 1 + usize::try_from(*units).unwrap() / 100, now, begun)));
+    }
+    (outcome, extensions * 100 / work.len())
+}
+
+#[test]
+fn a_hold_that_grows_ends_up_little_above_what_it_takes() {
+    for seed in 1..4 {
+        let work = customers(&mut Dice(seed), 12_000);
+        let (grown, extensions) = run_growing(&mut UsageForecast::new(ForecastSettings::new()), &work);
+        let at_once = run(&mut UsageForecast::new(ForecastSettings::new()), &work);
+        assert!(extensions <= 60, "{extensions}");
+        assert!(grown.over_hold() <= 160, "{}", grown.over_hold());
+        assert!(grown.over_hold() < at_once.over_hold() / 2);
+    }
+}
+
+#[test]
+fn a_hold_for_what_is_always_the_same_never_grows() {
+    for units in [1, 2, 7, 100, 999, 16_000] {
+        let mut forecast = UsageForecast::new(ForecastSettings::new());
+        let begun = forecast.begin(&chat(), CEILING);
+        assert_eq!((begun.units(), begun.is_cold()), (CEILING / 16, true));
+        forecast.learn(&chat(), begun, units);
+        for _ in 0..3_000 {
+            let begun = forecast.begin(&chat(), CEILING);
+            assert!(!begun.is_cold());
+            assert!(
+                begun.units() >= units && begun.units() <= units + units / 8 + 1,
+                "{begun:?} for {units}"
+            );
+            forecast.learn(&chat(), begun, units);
+        }
+    }
+}
+
+#[test]
+fn a_hold_grows_to_where_others_ended_and_beyond_it_by_half() {
+    let mut forecast = UsageForecast::new(ForecastSettings::new());
+    assert_eq!(forecast.further(&chat(), 100, CEILING), 150);
+    assert_eq!(forecast.further(&chat(), 0, CEILING), 1);
+    assert_eq!(forecast.further(&chat(), CEILING - 1, CEILING), CEILING);
+    assert_eq!(forecast.further(&chat(), u64::MAX - 1, u64::MAX), u64::MAX);
+    for number in 0..1_000 {
+        let begun = forecast.begin(&chat(), CEILING);
+        forecast.learn(&chat(), begun, if number % 10 == 0 { 1_000 } else { 100 });
+    }
+    let begun = forecast.begin(&chat(), CEILING).units();
+    assert!((100..=112).contains(&begun), "{begun}");
+    // Once it is more than the usual, it is as much as the few.
+    let grown = forecast.further(&chat(), begun, CEILING);
+    assert!((1_000..=1_125).contains(&grown), "{grown}");
+    assert_eq!(forecast.further(&chat(), begun, 500), 500);
+    assert_eq!(forecast.further(&chat(), 2_000, CEILING), 3_000);
+}
+
+#[test]
+fn what_a_hold_began_with_is_no_claim() {
+    let mut forecast = UsageForecast::new(ForecastSettings::new());
+    run(&mut forecast, &customers(&mut Dice(3), 3_000));
+    let margin = |forecast: &UsageForecast| forecast.keys.get(chat().levels()[0]).unwrap().margin;
+    let before = margin(&forecast);
+    let begun = forecast.begin(&chat(), CEILING);
+    let text_before = text(&forecast);
+    // Stopped where it began or anywhere, since it could not grow: how much it would have taken is not known.
+    forecast.learn_stopped(&chat(), begun, begun.units());
+    forecast.learn_stopped(&chat(), begun, CEILING - 1);
+    assert_eq!(text(&forecast), text_before);
+    for units in [0, 10 * begun.units()] {
+        forecast.learn(&chat(), begun, units);
+        assert_eq!(margin(&forecast), before);
+    }
+    let text_before = text(&forecast);
+    forecast.learn_stopped(&chat(), begun, CEILING);
+    assert_ne!(text(&forecast), text_before);
+    assert_eq!(margin(&forecast), before);
+    // The margin is that of what was predicted.
+    let prediction = forecast.predict(&chat(), CEILING);
+    forecast.learn(&chat(), prediction, 10 * prediction.units());
+    assert_ne!(margin(&forecast), before);
 }
 
 #[test]
@@ -244,7 +348,8 @@ fn it_forgets_keys_beyond_its_capacity_but_not_their_root() {
 #[test]
 fn the_particular_is_forgotten_before_the_general() {
     let mut forecast = UsageForecast::new(ForecastSettings::new().with_capacity(64));
-    let (path, cold) = (chat().then("ana").sized(5), Prediction { units: 5, cold: true });
+    let (path, cold) =
+        (chat().then("ana").sized(5), Prediction { units: 5, ceiling: 5, cold: true, claim: false });
     forecast.learn(&path, cold, 5);
     let mut done = 0;
     // With three keys there is room for 61 others; each one more drives out the next.
@@ -359,7 +464,7 @@ fn damage_is_an_error_wherever_it_is() {
 #[test]
 fn an_error_names_what_is_wrong() {
     let mut forecast = UsageForecast::new(ForecastSettings::new());
-    forecast.learn(&chat(), Prediction { units: 5, cold: true }, 5);
+    forecast.learn(&chat(), Prediction { units: 5, ceiling: 5, cold: true, claim: false }, 5);
     let whole = text(&forecast);
     let error = |text: &str| serde_json::from_str::<UsageForecast>(text).unwrap_err().to_string();
     let key = format!("{:032x}", chat().levels()[0]);
@@ -417,6 +522,10 @@ proptest! {
             } else {
                 forecast.learn(&path, prediction, units >> shift);
             }
+            let begun = forecast.begin(&path, ceiling);
+            prop_assert!(begun.units() <= ceiling);
+            let further = forecast.further(&path, units, ceiling);
+            prop_assert!(further <= ceiling && (further > units || units >= ceiling));
             let quantiles = [0, 100, 500, 900, 1_000].map(|permille| forecast.quantile(&path, permille));
             prop_assert!(quantiles.is_sorted());
         }
