@@ -9,10 +9,13 @@ mod hold;
 mod in_memory;
 mod insights;
 mod job;
+mod meter;
 mod notices;
 mod prices;
+mod progress;
 mod quote;
 mod refused;
+mod settlement;
 mod setup;
 mod stream;
 
@@ -44,6 +47,7 @@ use expected::Learning;
 pub use hold::Hold;
 pub use insights::{Insight, Insights};
 pub use job::Job;
+pub use meter::{Meter, MeterError};
 pub use notices::NoticeContext;
 use prices::Prices;
 pub use quote::Quote;
@@ -227,7 +231,7 @@ impl Guard {
             match asked {
                 Ok((applied, courtesy)) => {
                     let notices = inner.notices(&account, &applied, courtesy, job.notice_context);
-                    Ok(Hold::open(inner, account, job, estimate, applied, notices))
+                    Ok(Hold::open(inner, account, job, estimate, &applied, notices))
                 }
                 Err(error) => inner.observed_hold(account, job, Some(estimate), error),
             }

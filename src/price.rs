@@ -15,6 +15,7 @@ mod book;
 mod exactness;
 mod genai;
 mod in_force;
+mod json;
 mod line;
 mod litellm;
 mod matrix;
@@ -39,6 +40,7 @@ mod when;
 
 pub use book::{PriceBook, UnknownPrice};
 pub use genai::GenaiImport;
+pub use json::{BookFault, BookFaults, BookProblem};
 pub use line::{Line, Why};
 pub use litellm::LitellmImport;
 pub use matrix::Matrix;
@@ -160,6 +162,12 @@ pub enum PriceError {
     /// A tariff has too many other prices.
     #[error("a tariff has at most {} other prices", Tariff::MAX_ALTERNATIVES)]
     TooManyAlternatives,
+    /// A tariff has other prices that have other prices, and so on, too often.
+    #[error("other prices are nested at most {} deep", Tariff::MAX_DEPTH)]
+    TooDeep,
+    /// Prices are for a label that no work can have.
+    #[error(transparent)]
+    Label(#[from] crate::id::IdError),
     /// The text is no time of the day.
     #[error("{text} is not a time of the day: expected one from 00:00 to 23:59, at most 18 hours from UTC")]
     InvalidTime {

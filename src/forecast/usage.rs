@@ -81,10 +81,18 @@ impl Default for ForecastSettings {
 pub struct Prediction {
     units: u64,
     ceiling: u64,
-    cold: bool,
-    /// Whether the units are to suffice at the coverage that was set. They are not if too little was known, nor if they are
-    /// only what to begin with.
-    claim: bool,
+    basis: Basis,
+}
+
+/// Where the units of a prediction come from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Basis {
+    /// Too little was known: they are the ceiling.
+    Cold,
+    /// They are to suffice at the coverage that was set. The position on the scale that they come from, without a margin.
+    Claim(u64),
+    /// They are only what to begin with; whether nothing was known.
+    Beginning { cold: bool },
 }
 
 impl Prediction {
@@ -98,7 +106,12 @@ impl Prediction {
     /// to [begin](UsageForecast::begin) with.
     #[must_use]
     pub const fn is_cold(self) -> bool {
-        self.cold
+        matches!(self.basis, Basis::Cold | Basis::Beginning { cold: true })
+    }
+
+    fn claim(position: u64, margin: Margin, ceiling: u64) -> Self {
+        let units = histogram::units_at(position.saturating_add(margin.width())).min(ceiling);
+        Self { units, ceiling, basis: Basis::Claim(position) }
     }
 }
 
@@ -108,14 +121,16 @@ impl Prediction {
 /// Under each level of a [`KeyPath`] it keeps how large the quantity was, recent work counting more: a half-life of 1,000
 /// pieces of work. A level that has seen little goes by the one above it. What is predicted is what 98 % of that stayed
 /// below (for a coverage of 99 %), and a margin on top. The margin is one for all paths with the same root, rises with
-/// each miss, and falls slowly while there is none: where both balance, misses are as many as they may be. So the coverage
-/// is kept also when the work changes, with a delay, and need not be alike under all keys of a root.
+/// each piece of work that it would not suffice for, and falls slowly while there is none: where both balance, misses are as
+/// many as they may be. So the coverage is kept also when the work changes, with a delay, and need not be alike under all
+/// keys of a root.
 ///
 /// The hold of a stream can grow, and need not suffice at once: [`begin`](Self::begin) says how small it may be, and
 /// [`further`](Self::further) where to go from there.
 ///
 /// Until enough work has ended under a root (30 pieces for a coverage of 99 %), the ceiling is predicted. What ends first is
-/// what was short: where hundreds of pieces run at once from the start, the first predictions suffice less often.
+/// what was short. So the margin is wider while work still ends for which nothing could be predicted; where a thousand
+/// pieces run at once from the start, the first predictions suffice less often all the same.
 ///
 /// It has no clock and reads no files. Keep it as any `serde` format has it, to go on after a restart; [`merge`](Self::merge)
 /// what several processes have learned.
@@ -182,12 +197,8 @@ impl UsageForecast {
     pub fn predict(&self, path: &KeyPath, ceiling: u64) -> Prediction {
         let tail = 1_000_u16.saturating_sub(self.settings.coverage_permille).saturating_mul(2);
         match self.warm(path) {
-            Some((mixture, margin)) => {
-                let position = mixture.position_above(tail).saturating_add(margin.width());
-                let units = histogram::units_at(position).min(ceiling);
-                Prediction { units, ceiling, cold: false, claim: true }
-            }
-            None => Prediction { units: ceiling, ceiling, cold: true, claim: false },
+            Some((mixture, margin)) => Prediction::claim(mixture.position_above(tail), margin, ceiling),
+            None => Prediction { units: ceiling, ceiling, basis: Basis::Cold },
         }
     }
 
@@ -218,7 +229,7 @@ impl UsageForecast {
     pub fn begin(&self, path: &KeyPath, ceiling: u64) -> Prediction {
         let known = self.known(path).and_then(|mixture| mixture.next_step(0)).map(histogram::units_at);
         let units = known.unwrap_or(ceiling / 16).max(1).min(ceiling);
-        Prediction { units, ceiling, cold: known.is_none(), claim: false }
+        Prediction { units, ceiling, basis: Basis::Beginning { cold: known.is_none() } }
     }
 
     /// To how many units in all a hold should grow when so many are as good as used and more are needed: what two thirds of
@@ -261,29 +272,40 @@ impl UsageForecast {
     /// broke off half-way: learning that it took little, the forecast would hold too little for the next. Work that was
     /// stopped because it reached its hold goes to [`learn_stopped`](Self::learn_stopped).
     pub fn learn(&mut self, path: &KeyPath, prediction: Prediction, units: u64) {
-        self.enter(path, prediction, units, units > prediction.units);
+        self.enter(path, prediction, units, false);
     }
 
     /// Learns from work that was stopped because it reached what was held for it: how much more it would have taken
     /// is not known. If as much as was [predicted](Self::predict) had been held, the prediction did not suffice. If less had,
     /// because the balance was short or the hold could not grow, nothing is learned. What was stopped at its ceiling took that.
     pub fn learn_stopped(&mut self, path: &KeyPath, prediction: Prediction, units: u64) {
+        let was_held = matches!(prediction.basis, Basis::Claim(_)) && units >= prediction.units;
         if units >= prediction.ceiling {
             self.enter(path, prediction, units, false);
-        } else if prediction.claim && units >= prediction.units {
+        } else if was_held {
             self.enter(path, prediction, units, true);
         }
     }
 
-    fn enter(&mut self, path: &KeyPath, prediction: Prediction, units: u64, missed: bool) {
+    fn enter(&mut self, path: &KeyPath, prediction: Prediction, units: u64, stopped: bool) {
         let capacity = self.capacity();
         let coverage = self.settings.coverage_permille;
         // The root last: what is more general was then always used more recently, and is kept longer.
         for (level, key) in path.levels().iter().enumerate().rev() {
             let Some(known) = self.keys.touch(*key, capacity) else { return };
             known.histogram.add(units);
-            if level == 0 && prediction.claim {
-                known.margin.learn(missed, coverage);
+            if level > 0 {
+                continue;
+            }
+            match prediction.basis {
+                Basis::Claim(position) => {
+                    // By the margin as it is now: what has been learned while the work was running need not be learned again
+                    // from all that was begun before. Where much runs at once, the margin would rise by far too much.
+                    let now = Prediction::claim(position, known.margin, prediction.ceiling);
+                    known.margin.learn(stopped || units > now.units, coverage);
+                }
+                Basis::Cold => known.margin.learn_cold(coverage),
+                Basis::Beginning { .. } => {}
             }
         }
     }

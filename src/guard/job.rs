@@ -48,6 +48,8 @@ pub struct Job {
     /// Other prices for the same, with what people know them by.
     pub(crate) others: Vec<(Label, Cow<'static, str>)>,
     pub(crate) continues: bool,
+    /// What was used before it, if its prices go on from there.
+    pub(super) used: Option<Usage>,
 }
 
 /// How much of a quantity a job uses.
@@ -113,6 +115,7 @@ impl Job {
             path: None,
             others: Vec::new(),
             continues: false,
+            used: None,
         }
     }
 
@@ -154,6 +157,9 @@ impl Job {
     /// It is held for so much of a quantity at first, and grows by [`Hold::spend`](crate::Hold::spend) while it is used, up to what
     /// [`at_most`](Self::at_most) says: for streams, of which hardly any is as long as it might be. As little as that will do
     /// to begin. It changes nothing about what a retry with the same key has to repeat.
+    ///
+    /// Where the guard's forecast should choose how much that is, say [`Holding::Grow`] instead. With both, the job begins as said
+    /// here and grows along the forecast; with this alone, by half of what it needs each time.
     #[must_use]
     pub fn beginning_with(mut self, name: impl Into<QuantityName>, quantity: impl Into<Quantity>) -> Self {
         let (name, quantity) = (name.into(), quantity.into());
@@ -304,6 +310,14 @@ impl Job {
     #[must_use]
     pub fn continuing(mut self) -> Self {
         self.continues = true;
+        self
+    }
+
+    /// It comes after other work of its customer, this month say: its prices [go on from what was used](Tariff::after), as
+    /// a [`Meter`](crate::Meter) counts it. It changes nothing about what a retry has to repeat.
+    #[must_use]
+    pub fn after(mut self, used: Usage) -> Self {
+        self.used = Some(used);
         self
     }
 

@@ -32,10 +32,15 @@ impl Tariff {
     /// ```
     ///
     /// # Errors
-    /// [`PriceError::TooManyAlternatives`].
+    /// [`PriceError::TooManyAlternatives`], [`PriceError::TooDeep`], or if the condition could never hold
+    /// [`PriceError::InvalidQuantityName`], [`PriceError::Usage`] or [`PriceError::Label`].
     pub fn with_other(mut self, when: When, other: Self) -> Result<Self, PriceError> {
+        when.check()?;
         if self.alternatives.len() >= Self::MAX_ALTERNATIVES {
             return Err(PriceError::TooManyAlternatives);
+        }
+        if other.depth() >= Self::MAX_DEPTH {
+            return Err(PriceError::TooDeep);
         }
         self.alternatives.push((when, Arc::new(other)));
         Ok(self)
@@ -147,6 +152,16 @@ impl Tariff {
     /// The prices in force now, looking at the clock only if something depends on it.
     pub(crate) fn in_force(self: &Arc<Self>, clock: &dyn Clock, labels: &Labels) -> Arc<Self> {
         if self.is_settled() { Arc::clone(self) } else { self.at(clock.now(), labels) }
+    }
+
+    /// How deep its other prices are nested.
+    pub(super) fn depth(&self) -> usize {
+        let others = self.alternatives.iter().map(|(_, other)| other.depth().saturating_add(1));
+        let matrix = match &self.matrix {
+            Some(Lookup::Open(matrix)) => matrix.depth(),
+            _ => 0,
+        };
+        others.max().unwrap_or(0).max(matrix)
     }
 
     /// Whether nothing depends on the moment or on labels.

@@ -65,13 +65,18 @@ impl Matrix {
     ///
     /// # Errors
     /// [`PriceError::InvalidMatrix`] for more or fewer values than labels, for values that labels cannot have, for a
-    /// combination that is there already, and for one too many.
+    /// combination that is there already, and for one too many; [`PriceError::TooDeep`].
     pub fn with<V: Into<String>>(
         mut self,
         values: impl IntoIterator<Item = V>,
         prices: Tariff,
     ) -> Result<Self, PriceError> {
-        let values: Vec<String> = values.into_iter().map(Into::into).collect();
+        self.add(values.into_iter().map(Into::into).collect(), prices)?;
+        Ok(self)
+    }
+
+    /// The same for a matrix that is still being made. On an error nothing changes.
+    pub(super) fn add(&mut self, values: Vec<String>, prices: Tariff) -> Result<(), PriceError> {
         let invalid = |problem| Err(PriceError::InvalidMatrix { what: quoted(&values.join(", ")), problem });
         if values.len() != self.labels.len() {
             return invalid("a combination has one value for each label");
@@ -79,6 +84,9 @@ impl Matrix {
         let pairs = self.labels.iter().zip(&values);
         if Labels::new(pairs.map(|(name, value)| (name.as_str(), value.as_str()))).is_err() {
             return invalid("it is no value of a label");
+        }
+        if prices.depth() >= Tariff::MAX_DEPTH {
+            return Err(PriceError::TooDeep);
         }
         if self.rows.len() >= Self::MAX {
             return invalid("a matrix has at most 10,000 combinations");
@@ -88,7 +96,7 @@ impl Matrix {
             return invalid("it is there already");
         }
         self.rows.extend(key.map(|key| (key, Arc::new(prices))));
-        Ok(self)
+        Ok(())
     }
 
     /// How many combinations there are.
@@ -106,6 +114,11 @@ impl Matrix {
     /// The labels by which prices are looked up.
     pub fn labels(&self) -> impl Iterator<Item = &str> {
         self.labels.iter().map(String::as_str)
+    }
+
+    /// How deep other prices are nested in it.
+    pub(super) fn depth(&self) -> usize {
+        self.rows.values().map(|prices| prices.depth().saturating_add(1)).max().unwrap_or(0)
     }
 
     /// All combinations with their prices, in the order of their values.

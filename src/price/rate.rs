@@ -115,6 +115,20 @@ impl Rate {
         }
     }
 
+    /// The price of 10 to the power of `power`, as [`read_per`](Self::read_per) reads it.
+    pub(super) fn write_per(self, power: u8) -> String {
+        let text = self.to_string();
+        let (whole, fraction) = text.split_once('.').unwrap_or((&text, ""));
+        let digits = format!("{fraction:0<width$}", width = usize::from(power));
+        let (moved, fraction) = digits.split_at(usize::from(power).min(digits.len()));
+        let joined = format!("{whole}{moved}");
+        let whole = match joined.trim_start_matches('0') {
+            "" => "0",
+            whole => whole,
+        };
+        if fraction.is_empty() { whole.to_owned() } else { format!("{whole}.{fraction}") }
+    }
+
     /// This as percent; `None` if that cannot be kept exactly.
     pub(super) fn hundredth(self) -> Option<Self> {
         Self::from_parts(self.digits, self.places.checked_add(2)?)

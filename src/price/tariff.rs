@@ -104,6 +104,8 @@ impl Tariff {
     pub const MAX_RATES: usize = Usage::MAX;
     /// The most other prices.
     pub const MAX_ALTERNATIVES: usize = 64;
+    /// How deep other prices can be nested in other prices.
+    pub const MAX_DEPTH: usize = 8;
 
     /// A tariff that prices nothing yet.
     #[must_use]
@@ -351,14 +353,15 @@ impl Tariff {
         if !is_name(&name) {
             return Err(PriceError::InvalidQuantityName { name: quoted(&name) });
         }
-        let full = self.rates.len() >= Self::MAX_RATES;
-        match self.rates.iter_mut().find(|(known, _)| *known == name) {
-            // What counts events may have a price as well.
-            Some((_, known)) if *known == Schedule::Counted => *known = schedule,
-            Some(_) => return Err(PriceError::DuplicateQuantity { name: quoted(&name) }),
-            None if full => return Err(PriceError::TooManyQuantities { name: quoted(&name) }),
-            None => self.rates.push((name, schedule)),
+        // What counts events may have a price as well, and prices stand in the order in which they are stated.
+        self.rates.retain(|(known, schedule)| *known != name || *schedule != Schedule::Counted);
+        if self.schedule(&name).is_some() {
+            return Err(PriceError::DuplicateQuantity { name: quoted(&name) });
         }
+        if self.rates.len() >= Self::MAX_RATES {
+            return Err(PriceError::TooManyQuantities { name: quoted(&name) });
+        }
+        self.rates.push((name, schedule));
         self.parts.relate(&self.rates);
         Ok(self)
     }

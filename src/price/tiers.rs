@@ -28,17 +28,17 @@ use crate::usage::Quantity;
 /// ```
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Tiers {
-    tiers: Vec<Tier>,
-    first_flat_at_none: bool,
-    whole_units: bool,
+    pub(super) tiers: Vec<Tier>,
+    pub(super) first_flat_at_none: bool,
+    pub(super) whole_units: bool,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct Tier {
+pub(super) struct Tier {
     /// Inclusive; `None` for the last.
-    up_to: Option<Quantity>,
-    unit: Rate,
-    flat: Rate,
+    pub(super) up_to: Option<Quantity>,
+    pub(super) unit: Rate,
+    pub(super) flat: Rate,
 }
 
 impl Tiers {

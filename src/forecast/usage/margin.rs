@@ -10,17 +10,19 @@ const START: u32 = 1 << FRACTION_BITS;
 const MOST: u64 = OCTAVE * 32;
 
 /// Each miss beyond the expected ones of late adds so much more, until it is forgotten.
-const BURST_RISE: u64 = OCTAVE / 8;
+const BURST_RISE: u64 = OCTAVE / 4;
 /// One miss, in the units in which they are forgotten.
 const MISS: u64 = 1 << 16;
 /// So many misses of late are no burst. Two are to be expected.
-const CALM: u64 = 3 * MISS;
+const CALM: u64 = 4 * MISS;
+/// Work that ends and could not be predicted for counts as so many times the misses that are to be expected of it.
+const COLD: u64 = 16;
 
-/// The misses are to be nine tenths of those allowed.
+/// The misses are to be nineteen twentieths of those allowed.
 ///
 /// Rises and falls keep the share of misses where they balance, whatever the work is like: that is all there is to it. But a
-/// margin that ends up higher than it began has had more misses than that, and windows vary; a tenth is for both.
-const SPARE: (u64, u64) = (9, 10);
+/// margin that ends up higher than it began has had more misses than that, and windows vary; a twentieth is for both.
+const SPARE: (u64, u64) = (19, 20);
 
 /// A margin on the scale of a histogram: an addition there, so a factor of the quantity.
 ///
@@ -59,14 +61,21 @@ impl Margin {
         u64::from(self.level).saturating_add(burst)
     }
 
-    /// Learns whether a prediction sufficed that was to do so in so many of a thousand cases.
+    /// Learns that work has ended for which nothing could be predicted. While such work ends, much that was begun with it is
+    /// still running: what ended so far was the shorter part.
+    pub(super) fn learn_cold(&mut self, coverage_permille: u16) {
+        let misses = 1_000_u64.saturating_sub(u64::from(coverage_permille));
+        let more = MISS.saturating_mul(COLD).saturating_mul(misses) / 1_000;
+        let burst = faded(u64::from(self.burst), misses).saturating_add(more);
+        self.burst = u32::try_from(burst).unwrap_or(u32::MAX);
+    }
+
+    /// Learns whether a prediction suffices that was to do so in so many of a thousand cases.
     pub(super) fn learn(&mut self, missed: bool, coverage_permille: u16) {
         let hits = u64::from(coverage_permille);
         let misses = 1_000_u64.saturating_sub(hits);
         let (level, burst) = (u64::from(self.level), u64::from(self.burst));
-        // Of two misses, one is forgotten per so many predictions as it takes to have one, so about two are left.
-        let fading = burst.saturating_mul(misses) / 2_000;
-        let burst = burst.saturating_sub(fading);
+        let burst = faded(burst, misses);
         let (level, burst) = if missed {
             (level.saturating_add(RISE), burst.saturating_add(MISS))
         } else {
@@ -77,6 +86,11 @@ impl Margin {
         self.level = u32::try_from(level.min(MOST)).unwrap_or(u32::MAX);
         self.burst = u32::try_from(burst).unwrap_or(u32::MAX);
     }
+}
+
+/// Of two misses, one is forgotten per so many predictions as it takes to have one, so about two are left.
+fn faded(burst: u64, misses_permille: u64) -> u64 {
+    burst.saturating_sub(burst.saturating_mul(misses_permille) / 2_000)
 }
 
 #[cfg(test)]
@@ -96,7 +110,7 @@ mod tests {
         assert_eq!(missed.width() - start.width(), OCTAVE / 16);
         let back = after(missed, &[false; 99], 990);
         let taken = missed.width() - back.width();
-        assert!((880..=900).contains(&(taken * 1_000 / RISE)), "{taken}");
+        assert!((930..=950).contains(&(taken * 1_000 / RISE)), "{taken}");
         // And no more than all of it, in the end.
         assert_eq!(after(start, &vec![false; 20_000], 990).width(), 0);
     }
@@ -104,14 +118,34 @@ mod tests {
     #[test]
     fn a_burst_widens_it_until_it_is_over() {
         let start = after(Margin::new(), &vec![false; 20_000], 990);
-        let few = after(start, &[true; 3], 990);
-        assert_eq!(few.width(), 3 * RISE);
-        let many = after(start, &[true; 13], 990);
-        // Ten more than three, less what is forgotten of them meanwhile.
-        let burst = many.width() - 13 * RISE;
+        let few = after(start, &[true; 4], 990);
+        assert_eq!(few.width(), 4 * RISE);
+        let many = after(start, &[true; 14], 990);
+        // Ten more than four, less what is forgotten of them meanwhile.
+        let burst = many.width() - 14 * RISE;
         assert!((8 * BURST_RISE..10 * BURST_RISE).contains(&burst), "{burst}");
         let over = after(many, &[false; 400], 990);
         assert_eq!(over.width(), u64::from(over.parts().0));
+    }
+
+    #[test]
+    fn much_that_was_begun_cold_widens_it_until_it_has_ended() {
+        for coverage in [900, 990, 999] {
+            let share = 10_000 / (1_000 - u32::from(coverage));
+            let cold = |count| {
+                let mut margin = Margin::new();
+                (0..count).for_each(|_| margin.learn_cold(coverage));
+                margin.width() - OCTAVE
+            };
+            // By as many misses as are allowed in so much work: none for 20, a little for 40, several octaves for 400.
+            assert_eq!(cold(20 * share / 1_000), 0);
+            assert!((OCTAVE / 4..OCTAVE).contains(&cold(40 * share / 1_000)), "{}", cold(40 * share / 1_000));
+            assert!(
+                (5 * OCTAVE..8 * OCTAVE).contains(&cold(400 * share / 1_000)),
+                "{}",
+                cold(400 * share / 1_000)
+            );
+        }
     }
 
     /// Whatever it is that must be exceeded: the misses come out as meant.
@@ -137,11 +171,11 @@ mod tests {
                     misses += u32::from(missed);
                     margin.learn(missed, coverage);
                 }
-                // Each has widened it by a step, and the hits took back nine tenths of those allowed to them.
+                // Each has widened it by a step, and the hits took back nineteen twentieths of those allowed to them.
                 let allowed = count * u32::from(1_000 - coverage) / 1_000;
                 let widened = u64::from(margin.parts().0).saturating_sub(OCTAVE) / RISE;
                 let hits = u64::from(count - misses);
-                let back = hits * u64::from(1_000 - coverage) * 9 / u64::from(10 * coverage);
+                let back = hits * u64::from(1_000 - coverage) * 19 / u64::from(20 * u32::from(coverage));
                 let most = u32::try_from(back + widened + 1).unwrap();
                 assert!(misses <= most, "{misses} of {most} at {coverage}, shape {shape}");
                 assert!(2 * misses >= allowed, "{misses} of {allowed} at {coverage}, shape {shape}");

@@ -63,6 +63,11 @@ const CEILING: u64 = 16_384;
 
 /// Each begins one tick after the one before, and lasts a tick and a hundredth of its units.
 fn run(forecast: &mut UsageForecast, work: &[Work]) -> Outcome {
+    run_lasting(forecast, work, 1)
+}
+
+/// It lasts so many hundredths: as much runs at once as it lasts on average.
+fn run_lasting(forecast: &mut UsageForecast, work: &[Work], hundredths: u64) -> Outcome {
     let mut running = BinaryHeap::new();
     let mut outcome = Outcome { missed: Vec::new(), held: 0, took: 0 };
     let mut predictions = Vec::new();
@@ -78,7 +83,7 @@ fn run(forecast: &mut UsageForecast, work: &[Work]) -> Outcome {
         outcome.missed.push(*units > prediction.units());
         outcome.held += prediction.units();
         outcome.took += units;
-        running.push(Reverse((now + 1 + usize::try_from(*units).unwrap() / 100, now)));
+        running.push(Reverse((now + 1 + usize::try_from(units * hundredths).unwrap() / 100, now)));
     }
     outcome
 }
@@ -139,6 +144,19 @@ fn work_that_changes_under_one_key_is_followed() {
         let outcome = run(&mut UsageForecast::new(ForecastSettings::new()), &work);
         assert!(outcome.coverage() >= 990, "{}", outcome.coverage());
         assert!(outcome.worst_window() >= 930, "{}", outcome.worst_window());
+    }
+}
+
+#[test]
+fn hundreds_may_run_at_once_from_the_start() {
+    for seed in 1..4 {
+        let work = customers(&mut Dice(seed), 12_000);
+        let mean = work.iter().map(|work| work.units).sum::<u64>() / 12_000;
+        let few = run_lasting(&mut UsageForecast::new(ForecastSettings::new()), &work, 1);
+        let hundreds = run_lasting(&mut UsageForecast::new(ForecastSettings::new()), &work, 50_000 / mean);
+        assert!(hundreds.coverage() >= 990, "{}", hundreds.coverage());
+        assert!(hundreds.worst_window() >= 970, "{}", hundreds.worst_window());
+        assert!(hundreds.over_hold() < 2 * few.over_hold(), "{} {}", hundreds.over_hold(), few.over_hold());
     }
 }
 
@@ -226,7 +244,8 @@ fn run_growing(forecast: &mut UsageForecast, work: &[Work]) -> (Outcome, usize) 
         while ending.peek().is_some_and(|Reverse((end, _, _))| *end <= now) {
             let Some(Reverse((_, ended, begun))) = ending.pop() else { break };
             let Work { path, units } = &work[ended];
-            let prediction = Prediction { units: begun, ceiling: CEILING, cold: false, claim: false };
+            let prediction =
+                Prediction { units: begun, ceiling: CEILING, basis: Basis::Beginning { cold: false } };
             forecast.learn(path, prediction, *units);
         }
         let begun = forecast.begin(path, CEILING).units();
@@ -348,8 +367,7 @@ fn it_forgets_keys_beyond_its_capacity_but_not_their_root() {
 #[test]
 fn the_particular_is_forgotten_before_the_general() {
     let mut forecast = UsageForecast::new(ForecastSettings::new().with_capacity(64));
-    let (path, cold) =
-        (chat().then("ana").sized(5), Prediction { units: 5, ceiling: 5, cold: true, claim: false });
+    let (path, cold) = (chat().then("ana").sized(5), Prediction { units: 5, ceiling: 5, basis: Basis::Cold });
     forecast.learn(&path, cold, 5);
     let mut done = 0;
     // With three keys there is room for 61 others; each one more drives out the next.
@@ -464,7 +482,7 @@ fn damage_is_an_error_wherever_it_is() {
 #[test]
 fn an_error_names_what_is_wrong() {
     let mut forecast = UsageForecast::new(ForecastSettings::new());
-    forecast.learn(&chat(), Prediction { units: 5, ceiling: 5, cold: true, claim: false }, 5);
+    forecast.learn(&chat(), Prediction { units: 5, ceiling: 5, basis: Basis::Cold }, 5);
     let whole = text(&forecast);
     let error = |text: &str| serde_json::from_str::<UsageForecast>(text).unwrap_err().to_string();
     let key = format!("{:032x}", chat().levels()[0]);
@@ -482,7 +500,7 @@ fn an_error_names_what_is_wrong() {
         ("\"coverage_permille\":990", "\"coverage_permille\":1000", "coverage_permille 1000"),
         ("\"capacity\":100000", "\"capacity\":0", "capacity 0"),
         ("\"low\":0", "\"low\":60", "keys[0] of the usage forecast: its age, low or cells"),
-        ("\"burst\":0", "\"burst\":4000000000", "keys[0] of the usage forecast: its margin or burst"),
+        ("\"burst\":10485", "\"burst\":4000000000", "keys[0] of the usage forecast: its margin or burst"),
         (key.as_str(), "chat", "keys[0] of the usage forecast: its key"),
         ("\"age\"", "\"years\"", "years"),
     ] {

@@ -254,6 +254,7 @@ fn inexact(rate: Rate) -> PriceError {
 }
 
 #[cfg(test)]
+#[allow(clippy::inconsistent_digit_grouping, reason = "dollars, and cents behind the last underscore")]
 mod tests {
     use std::sync::Arc;
 

@@ -1,4 +1,5 @@
 //! Tests: what each block of an entry becomes, and what of it is reported.
+#![allow(clippy::inconsistent_digit_grouping, reason = "dollars, and cents behind the last underscore")]
 
 use super::*;
 use crate::amount::Unit;
