@@ -30,6 +30,7 @@
 mod args;
 mod books;
 mod later;
+mod plot;
 mod price;
 mod run;
 mod timed;
@@ -41,11 +42,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use args::{Args, Command, MaxOutput};
-use billing_guard::{AccountId, Guard, Ledger, MemoryLedger, Policy, PriceBook, wait};
-use books::Books;
+use billing_guard::{
+    AccountId, ForecastSettings, Guard, Ledger, MemoryLedger, Policy, PriceBook, UsageForecast, wait,
+};
+use books::{Books, Report};
 use price::Price;
-use run::Task;
-use trace::Row;
+use run::{Run, Task};
+use trace::{Row, Trace};
 
 /// Why there is no report, or none to trust.
 #[derive(Debug)]
@@ -93,29 +96,51 @@ fn main() -> ExitCode {
 fn replay_all(args: &Args) -> Result<(), Fault> {
     let table = read_file(&args.prices)?;
     let price = Price::read(&table, &args.prices, &args.model)?;
+    let prices = import(&table, args, &price)?;
+    let traces = Trace::read(args)?;
     let mut ratios = Vec::new();
-    for trace in &args.traces {
-        ratios.extend(replay(trace, &table, &price, args)?);
+    for trace in &traces {
+        let replayed = replay(trace, &prices, &price, args)?;
+        let Replayed { books, report, .. } = &replayed;
+        let text = if args.json { report.json()? } else { report.table(args, price.unit()) };
+        println!("{text}");
+        books.check_promises(price.unit())?;
+        ratios.extend(report.over_hold_ratio());
     }
-    if !args.json && args.traces.len() > 1 && ratios.len() == args.traces.len() {
+    if !args.json && traces.len() > 1 && ratios.len() == traces.len() {
         let mean = (ratios.iter().map(|ratio| ratio.ln()).sum::<f64>() / ratios.len() as f64).exp();
         println!("geometric mean of the over-hold ratios: {mean:.3}");
     }
-    Ok(())
+    match &args.plot {
+        Some(file) => {
+            plot::draw(file, &traces, args, &price, |trace, args| replay(trace, &prices, &price, args))
+        }
+        None => Ok(()),
+    }
 }
 
-/// The over-hold ratio, if anything cost anything.
-fn replay(trace: &Path, table: &str, price: &Price, args: &Args) -> Result<Option<f64>, Fault> {
-    let rows = trace::read(trace, args)?;
-    let prices = import(table, args, price)?;
-    let tasks = tasks(trace, &rows, price, args)?;
+/// What a replay came to. Whether every promise was kept is for the books to say.
+struct Replayed {
+    run: Run,
+    books: Books,
+    report: Report,
+}
+
+fn replay(trace: &Trace, prices: &PriceBook, price: &Price, args: &Args) -> Result<Replayed, Fault> {
+    let tasks = tasks(trace, price, args)?;
     let mut books = Books::open(&tasks, args)?;
 
     let ledger: Arc<dyn Ledger> =
         if args.self_test { Arc::new(later::ChargeLater::new()) } else { Arc::new(MemoryLedger::new()) };
     // Long enough that no hold expires should the machine be suspended while it is open.
-    let policy = Policy::new().with_lifetime(Duration::from_secs(24 * 60 * 60));
-    let guard = Guard::builder(ledger, prices).policy(policy).build()?;
+    let mut policy =
+        Policy::new().with_lifetime(Duration::from_secs(24 * 60 * 60)).with_holding(args.holding.of_guard());
+    policy.shrink_to = args.shrink;
+    let settings = ForecastSettings::new().with_coverage_permille(args.coverage_permille);
+    let guard = Guard::builder(ledger, prices.clone())
+        .policy(policy)
+        .forecast(UsageForecast::new(settings))
+        .build()?;
     let accounts = open_accounts(&guard, &books)?;
 
     let run = match args.speed {
@@ -128,11 +153,8 @@ fn replay(trace: &Path, table: &str, price: &Price, args: &Args) -> Result<Optio
         let balance = wait(guard.balance(account))?;
         books.compare(index, &balance)?;
     }
-    let report = books.report(price.unit(), run.elapsed)?;
-    let text = if args.json { report.json()? } else { report.table(trace, args, price.unit()) };
-    println!("{text}");
-    books.check_promises(price.unit())?;
-    Ok(report.over_hold_ratio())
+    let report = books.report(&trace.name, price.unit(), run.elapsed)?;
+    Ok(Replayed { run, books, report })
 }
 
 pub(crate) fn read_file(path: &Path) -> Result<String, Fault> {
@@ -152,10 +174,11 @@ fn import(table: &str, args: &Args, price: &Price) -> Result<PriceBook, Fault> {
 }
 
 /// What each request is, whose, and what it costs.
-fn tasks(trace: &Path, rows: &[Row], price: &Price, args: &Args) -> Result<Vec<Task>, Fault> {
+fn tasks(trace: &Trace, price: &Price, args: &Args) -> Result<Vec<Task>, Fault> {
+    let rows = &trace.rows;
     let too_much = |row: &Row| {
-        let (path, line) = (trace.display(), row.line);
-        Fault::Input(format!("{path}, line {line}: the request costs more than can be counted"))
+        let (name, line) = (&trace.name, row.line);
+        Fault::Input(format!("{name}, line {line}: the request costs more than can be counted"))
     };
     let longest = rows.iter().map(|row| row.output).max().unwrap_or(0);
     let max_output = match args.max_output {
