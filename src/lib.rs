@@ -65,7 +65,9 @@
 //! * [`Spending`] sums up where an account's credit went, and [`UsageDigest`] one period of it for a mail; [`BurnRate`] says
 //!   how fast it goes, [`BurnProfile`] in which hours, and until when a balance lasts; [`Insights`] keeps what is known of it at
 //!   hand; [`export`] writes its history for other programs.
-//! * [`UsageForecast`] learns how much work is going to take, so that no more need be held than is likely to be used.
+//! * [`Holding`] says how much of the balance is held for work of which only a bound is known: a [`UsageForecast`] learns what
+//!   work takes, so that no more need be held than is likely to be used, and the hold of a stream [grows](Hold::spend).
+//!   [`manual::holding`] says how to choose.
 //! * [`Amount`] and [`Unit`], [`Quantity`] and [`Usage`], [`Timestamp`], [`Period`] and [`Clock`] are
 //!   the values.
 //!
