@@ -2,14 +2,20 @@
 
 mod courtesy;
 pub(crate) mod error;
+mod estimate;
+mod expected;
 mod fits;
 mod hold;
 mod in_memory;
 mod insights;
 mod job;
+mod meter;
 mod notices;
+mod prices;
+mod progress;
 mod quote;
 mod refused;
+mod settlement;
 mod setup;
 mod stream;
 
@@ -19,8 +25,10 @@ use std::time::Duration;
 
 use crate::account::{Applied, Balance, Novelty};
 use crate::amount::{Amount, Unit};
+use crate::captured::Captured;
 use crate::clock::Clock;
 use crate::entry::Entry;
+use crate::forecast::UsageForecast;
 use crate::grant::GrantTerms;
 use crate::hold::HoldStatus;
 use crate::id::{AccountId, IdempotencyKey};
@@ -30,15 +38,18 @@ use crate::ledger::request::{HoldRequest, PostKind, PostRequest, StatementReques
 use crate::ledger::{Ledger, LedgerExt};
 use crate::policy::{Enforcement, Policy};
 use crate::price::PriceBook;
-use crate::receipt::{Captured, Receipt};
+use crate::receipt::{PricedWork, Receipt};
 use crate::render::{Rendered, Renderer};
 use crate::told::Standing;
 use error::Error;
+use estimate::Estimate;
+use expected::Learning;
 pub use hold::Hold;
 pub use insights::{Insight, Insights};
-use job::Estimate;
 pub use job::Job;
+pub use meter::{Meter, MeterError};
 pub use notices::NoticeContext;
+use prices::Prices;
 pub use quote::Quote;
 pub use setup::{GuardBuilder, SetupError};
 use setup::{NoticeHook, Observer, check_policy};
@@ -74,10 +85,15 @@ pub struct Guard {
     inner: Arc<Inner>,
 }
 
+/// All but the policy is shared by guards that differ in nothing else.
+#[derive(Clone)]
 pub(crate) struct Inner {
     pub(crate) ledger: Arc<dyn Ledger>,
     pub(crate) clock: Arc<dyn Clock>,
-    pub(crate) prices: Arc<PriceBook>,
+    /// That of the prices, whichever are in force.
+    pub(crate) unit: Unit,
+    pub(crate) prices: Arc<Prices>,
+    pub(crate) forecast: Arc<Learning>,
     pub(crate) policy: Policy,
     renderer: Arc<Renderer>,
     observer: Option<Observer>,
@@ -96,23 +112,52 @@ impl Guard {
     /// As [`GuardBuilder::build`].
     pub fn with_policy(&self, policy: Policy) -> Result<Self, SetupError> {
         check_policy(&policy, self.unit())?;
-        Ok(Self {
-            inner: Arc::new(Inner {
-                ledger: Arc::clone(&self.inner.ledger),
-                clock: Arc::clone(&self.inner.clock),
-                prices: Arc::clone(&self.inner.prices),
-                policy,
-                renderer: Arc::clone(&self.inner.renderer),
-                observer: self.inner.observer.clone(),
-                on_notice: self.inner.on_notice.clone(),
-            }),
-        })
+        Ok(Self { inner: Arc::new(Inner { policy, ..Inner::clone(&self.inner) }) })
+    }
+
+    /// Puts other prices in force, for this guard, its clones and those of [other policies](Self::with_policy), and gives
+    /// those that were. Work that was held for goes on at the price it began with.
+    ///
+    /// ```
+    /// # use billing_guard::{AccountId, Guard, Job, PriceBook, Tariff, Unit, Usage, wait};
+    /// # let usd = Unit::new("USD", 2)?;
+    /// # let account = AccountId::new("acct_1")?;
+    /// let guard = Guard::in_memory(usd).price("query", Tariff::new().fixed("0.10")?).build()?;
+    /// wait(guard.top_up(&account, "payment-1".parse()?, usd.amount("1")?))?;
+    /// let mut begun = wait(guard.hold(&account, Job::new("query")))?;
+    /// guard.set_prices(PriceBook::new(usd).with("query", Tariff::new().fixed("0.12")?)?)?;
+    /// assert_eq!(wait(begun.capture(&Usage::new()))?.charged(), usd.amount("0.10")?);
+    /// assert_eq!(wait(guard.charge(&account, &Job::new("query")))?.charged(), usd.amount("0.12")?);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
+    /// # Errors
+    /// [`SetupError::OtherUnit`] if they are in another unit; nothing changes then.
+    pub fn set_prices(&self, prices: PriceBook) -> Result<Arc<PriceBook>, SetupError> {
+        if prices.unit() != self.unit() {
+            return Err(SetupError::OtherUnit { given: prices.unit(), expected: self.unit() });
+        }
+        Ok(self.inner.prices.set(prices))
+    }
+
+    /// What the guard has learned of how much work takes, to be saved, or [merged](UsageForecast::merge) with what others have
+    /// learned. All guards that [share](Self::with_policy) it learn together. It is copied while no work can be learned from:
+    /// some milliseconds for each 10,000 keys.
+    #[must_use]
+    pub fn forecast(&self) -> UsageForecast {
+        self.inner.forecast.read().clone()
+    }
+
+    /// The prices in force.
+    #[must_use]
+    pub fn prices(&self) -> Arc<PriceBook> {
+        self.inner.prices.in_force()
     }
 
     /// The unit of the guard's prices and accounts.
     #[must_use]
     pub fn unit(&self) -> Unit {
-        self.inner.prices.unit()
+        self.inner.unit
     }
 
     /// The ledger, for what the guard has no method for.
@@ -164,7 +209,7 @@ impl Guard {
     pub fn hold(&self, account: &AccountId, job: Job) -> LedgerFuture<Hold, Error> {
         let inner = Arc::clone(&self.inner);
         let account = account.clone();
-        let estimate = match job.estimate(&inner.prices, &*inner.clock) {
+        let estimate = match inner.estimate(&account, &job) {
             Ok(estimate) => estimate,
             Err(error) => return LedgerFuture::ready(inner.observed_hold(account, job, None, error)),
         };
@@ -181,12 +226,12 @@ impl Guard {
                     Err(Error::Duplicate { state: Box::new(applied.into_value()) })
                 }
                 Ok(asked) => Ok(asked),
-                Err(error) => Err(inner.refused(Some(&job), Some(&estimate.tariff), error)),
+                Err(error) => Err(inner.refused(Some(&job), Some(&estimate), error)),
             };
             match asked {
                 Ok((applied, courtesy)) => {
                     let notices = inner.notices(&account, &applied, courtesy, job.notice_context);
-                    Ok(Hold::open(inner, account, job, estimate, applied, notices))
+                    Ok(Hold::open(inner, account, job, estimate, &applied, notices))
                 }
                 Err(error) => inner.observed_hold(account, job, Some(estimate), error),
             }
@@ -214,11 +259,11 @@ impl Guard {
     pub fn charge(&self, account: &AccountId, job: &Job) -> LedgerFuture<Receipt, Error> {
         let inner = Arc::clone(&self.inner);
         let (account, context) = (account.clone(), job.notice_context);
-        let nothing = inner.prices.unit().zero();
+        let nothing = inner.unit.zero();
         let observed =
-            |error, cost| LedgerFuture::ready(inner.observed(&account, error).map(|_| unbooked(cost)));
-        let amount = match inner.price_of(job) {
-            Ok(amount) => amount,
+            |error, cost| LedgerFuture::ready(inner.observed(&account, error).map(|_| unbooked(cost, None)));
+        let (amount, work) = match inner.price_of(&account, job) {
+            Ok(priced) => priced,
             Err(error) => return observed(error, nothing),
         };
         let request = match inner.prepare_charge(&account, job, amount) {
@@ -231,11 +276,12 @@ impl Guard {
         asked.map(move |answer| match answer {
             Ok((applied, courtesy)) => {
                 let notices = inner.notices(&account, &applied, courtesy, context);
-                Ok(Receipt { settled: applied.map(|entry| settled(&entry)), booked: true, notices })
+                let settled = applied.map(|entry| settled(&entry));
+                Ok(Receipt { settled, booked: true, notices, work: Some(work) })
             }
             Err(error) => {
                 let error = inner.refused(other_prices.as_ref(), None, error);
-                inner.observed(&account, error).map(|_| unbooked(amount))
+                inner.observed(&account, error).map(|_| unbooked(amount, Some(work)))
             }
         })
     }
@@ -257,7 +303,7 @@ impl Guard {
     /// # Errors
     /// As [`hold`](Self::hold) while it enforces, but that a balance that is too short is an answer and no error.
     pub fn quote(&self, account: &AccountId, job: &Job) -> LedgerFuture<Quote, Error> {
-        let quote = match quote::Unanswered::new(&self.inner, job) {
+        let quote = match quote::Unanswered::new(&self.inner, account, job) {
             Ok(quote) => quote,
             Err(error) => return LedgerFuture::ready(Err(error)),
         };
@@ -333,7 +379,7 @@ impl fmt::Debug for Guard {
 
 impl Inner {
     pub(crate) fn debt_limit(&self) -> Amount {
-        self.policy.debt_limit.unwrap_or_else(|| self.prices.unit().zero())
+        self.policy.debt_limit.unwrap_or_else(|| self.unit.zero())
     }
 
     /// How long a job may take.
@@ -348,7 +394,7 @@ impl Inner {
         {
             return Err(Error::RequestTooLarge { estimate: amount, maximum });
         }
-        job.check_budget(amount, self.prices.unit())
+        job.check_budget(amount, self.unit)
     }
 
     /// What is held at most: never more than the caller or the policy allows, where less will do.
@@ -374,10 +420,11 @@ impl Inner {
     }
 
     /// What a job of exact quantities costs.
-    fn price_of(&self, job: &Job) -> Result<Amount, Error> {
-        let estimate = job.estimate(&self.prices, &*self.clock)?;
-        let charge = estimate.tariff.charge(&job.exact_usage()?, self.prices.unit());
-        charge.map_err(|error| Error::from_price(&error))
+    fn price_of(&self, account: &AccountId, job: &Job) -> Result<(Amount, PricedWork), Error> {
+        let tariff = self.estimate(account, job)?.tariff;
+        let (usage, unit) = (job.exact_usage()?, self.unit);
+        let charge = tariff.charge(&usage, unit).map_err(|error| Error::from_price(&error))?;
+        Ok((charge, PricedWork { tariff, usage, unit }))
     }
 
     fn prepare_charge(&self, account: &AccountId, job: &Job, amount: Amount) -> Result<PostRequest, Error> {
@@ -430,7 +477,7 @@ fn settled(entry: &Entry) -> Captured {
 }
 
 /// The receipt of work that ran though it would have been refused: as far as is known nothing was charged.
-pub(crate) fn unbooked(cost: Amount) -> Receipt {
+pub(crate) fn unbooked(cost: Amount, work: Option<PricedWork>) -> Receipt {
     let settled = Captured {
         unit: cost.unit(),
         charged: 0,
@@ -449,5 +496,5 @@ pub(crate) fn unbooked(cost: Amount) -> Receipt {
         novelty: Novelty::Fresh,
         standing: Standing::NOTHING,
     };
-    Receipt { settled: nothing, booked: false, notices: Vec::new() }
+    Receipt { settled: nothing, booked: false, notices: Vec::new(), work }
 }

@@ -14,11 +14,11 @@ use std::fmt;
 
 use crate::account::{Applied, Balance};
 use crate::amount::{Amount, Unit};
+use crate::captured::Captured;
 use crate::entry::{ChargeRef, Entry};
 use crate::grant::GrantTerms;
 use crate::hold::HoldState;
 use crate::id::{AccountId, IdempotencyKey};
-use crate::receipt::Captured;
 use future::LedgerFuture;
 use reply::{CountersPage, Found, HoldsPage, Statement, Swept};
 use request::{

@@ -61,6 +61,7 @@
 //!   catalogue of [`Messages`], [`English`] or [`German`] or the host's; [`Recognized`] reads such a body again, and those of
 //!   well-known services. [`manual::saying_no`] has the whole conversation.
 //! * A [`Courtesy`] lets work begun be finished, and an [`AutoTopUp`] decides when to charge, and how much; the host charges.
+//! * A [`Meter`] counts what was used this month, for prices that go on from there.
 //! * [`Spending`] sums up where an account's credit went, and [`UsageDigest`] one period of it for a mail; [`BurnRate`] says
 //!   how fast it goes; [`Insights`] keeps what is known of it at hand; [`export`] writes its history for other programs.
 //! * [`UsageForecast`] learns how much work is going to take, so that no more need be held than is likely to be used.
@@ -92,6 +93,7 @@ mod account;
 mod amount;
 mod audit;
 mod cap;
+mod captured;
 mod clock;
 #[cfg(any(test, feature = "conformance"))]
 #[allow(
@@ -138,6 +140,7 @@ pub use account::{Applied, Balance, Novelty};
 pub use amount::{Amount, AmountError, Unit};
 pub use audit::{Audit, Discrepancy, verify};
 pub use cap::{Cap, CapError, Caps, Counted, Counter, CounterKey};
+pub use captured::Captured;
 pub use clock::{Clock, ManualClock, SystemClock, Timestamp, TimestampError};
 pub use content::Content;
 pub use entry::{ChargeRef, Entry, EntryKind, Operation};
@@ -145,7 +148,10 @@ pub use error::{CapReached, LedgerError, LogFields, ShortReason, Shortfall};
 pub use forecast::{BurnRate, ForecastSettings, KeyPath, Prediction, UsageForecast};
 pub use grant::{Draw, Grant, GrantKind, GrantTerms, Movement};
 pub use guard::error::Error;
-pub use guard::{Cover, Guard, GuardBuilder, Hold, Insight, Insights, Job, NoticeContext, Quote, SetupError};
+pub use guard::{
+    Cover, Guard, GuardBuilder, Hold, Insight, Insights, Job, Meter, MeterError, NoticeContext, Quote,
+    SetupError,
+};
 pub use hold::{HoldState, HoldStatus, LateCapture, OverCapture};
 pub use id::{AccountId, IdError, IdempotencyKey, Label, Labels, ScopeId};
 pub use ledger::engine::observe::{Event, Observer};
@@ -166,12 +172,12 @@ pub use link::{Link, LinkError};
 pub use messages::{English, German, Messages, Place, Tone, Wording};
 pub use notice::{Notice, NoticeRules};
 pub use period::{Period, PeriodError};
-pub use policy::{Courtesy, Enforcement, OnDrop, Policy};
+pub use policy::{Courtesy, Enforcement, Holding, OnDrop, Policy};
 pub use price::{
-    GenaiImport, Line, LitellmImport, Package, Percentage, PriceBook, PriceError, Rate, Rounding, Tariff,
-    Tiers, UnknownPrice, Weekday, When, Why,
+    BookFault, BookFaults, BookProblem, GenaiImport, Line, LitellmImport, Matrix, Package, Percentage,
+    PriceBook, PriceError, Rate, Rounding, Tariff, Tiers, UnknownPrice, Weekday, When, Why,
 };
-pub use receipt::{Captured, Receipt};
+pub use receipt::Receipt;
 pub use refusal::{
     Alternative, Basis, Choice, Claim, Details, Disclosed, Disclosure, Fit, Free, Included,
     InsufficientBalance, Offer, OfferRules, Options, OptionsDraft, Purchase, Refusal, RefusalKind, TopUp,

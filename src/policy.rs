@@ -39,6 +39,59 @@ pub enum Enforcement {
     Observe,
 }
 
+/// How much is held for a quantity of which only a bound is known, and so how much of the balance is out of use while the
+/// work runs.
+///
+/// Whatever is chosen, no balance is overdrawn. What differs is what becomes of work that takes more than was held for: it
+/// ends at what is [covered](crate::Hold::covers), or what it takes beyond is collected as far as
+/// [`OverCapture`] says and the balance goes.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Holding {
+    /// For its bound: work never takes more than is held.
+    #[default]
+    Ceiling,
+    /// For what the guard's [forecast](crate::UsageForecast) expects to suffice, at the coverage that was set. While it knows
+    /// too little, for the bound.
+    Forecast,
+    /// For what such work usually takes, and more as it goes on: each time that [`Hold::spend`](crate::Hold::spend) finds it not
+    /// covered, the hold grows to what the forecast expects of work that has come so far. It holds least, at about one
+    /// change of the hold in two pieces of work, and none of it is uncollected. While nothing is known it begins with a sixteenth
+    /// of the bound and grows by half.
+    ///
+    /// Only for work that asks before it delivers, and ends where it is told to. What ends at what is
+    /// [covered](crate::Hold::covers) without asking has ended too early.
+    ///
+    /// ```
+    /// use billing_guard::{AccountId, Cover, Guard, Holding, Job, Policy, Tariff, Unit, Usage, wait};
+    ///
+    /// let usd = Unit::new("USD", 6)?;
+    /// let guard = Guard::in_memory(usd)
+    ///     .price("answer", Tariff::new().per_unit("tokens", "0.001")?)
+    ///     .policy(Policy::new().with_holding(Holding::Grow))
+    ///     .build()?;
+    /// # let account = AccountId::new("acct_1")?;
+    /// # wait(guard.top_up(&account, "payment-1".parse()?, usd.amount("10")?))?;
+    /// let answer = |tokens: u64| {
+    ///     let mut hold = wait(guard.hold(&account, Job::new("answer").at_most("tokens", 4_096_u64)))?;
+    ///     let began_with = hold.amount();
+    ///     for _ in 0..tokens {
+    ///         match wait(hold.spend(&Usage::new().with("tokens", 1_u64)))? {
+    ///             Cover::Within { .. } => {} // Deliver it.
+    ///             Cover::Exhausted(_) => break,
+    ///         }
+    ///     }
+    ///     wait(hold.capture_recorded())?;
+    ///     Ok::<_, billing_guard::Error>(began_with)
+    /// };
+    /// assert_eq!(answer(80)?, usd.amount("0.256")?);
+    /// // Now that one is known to have taken 80 tokens:
+    /// assert!(answer(75)?.minor() < usd.amount("0.1")?.minor());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    Grow,
+}
+
 /// What happens to a hold whose handle is dropped before a capture or void was submitted: the work was cancelled, or
 /// panicked, or its code forgot.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
@@ -90,6 +143,11 @@ pub struct Policy {
     pub over_capture: OverCapture,
     /// What to do when a capture comes after its hold was released.
     pub late_capture: LateCapture,
+    /// How much is held for quantities of which only a bound is known. The bound by default.
+    pub holding: Holding,
+    /// If the balance is too short for what the forecast says: with as little of a quantity as this many percent of what such
+    /// work usually takes it may begin all the same, and holds what there is. `None`, which refuses it, by default.
+    pub shrink_to: Option<u32>,
     /// What is given to a customer whose balance runs out in the middle of something. Nothing by default.
     pub courtesy: Option<Courtesy>,
 }
@@ -108,6 +166,8 @@ impl Policy {
             grace: Limits::DEFAULT_GRACE,
             over_capture: OverCapture::UpToAvailable,
             late_capture: LateCapture::IfAvailable,
+            holding: Holding::Ceiling,
+            shrink_to: None,
             courtesy: None,
         }
     }
@@ -172,6 +232,25 @@ impl Policy {
     #[must_use]
     pub fn with_late_capture(mut self, late: LateCapture) -> Self {
         self.late_capture = late;
+        self
+    }
+
+    /// Sets how much is held for quantities of which only a bound is known; a job may
+    /// [say otherwise](crate::Job::with_holding).
+    #[must_use]
+    pub fn with_holding(mut self, holding: Holding) -> Self {
+        self.holding = holding;
+        self
+    }
+
+    /// Sets with how little work may begin if the balance is too short for what the forecast says: so many percent of what
+    /// such work usually takes, from 1 to 1,000. It then holds what there is, and has to end at what that
+    /// [covers](crate::Hold::covers). What a job says by [`down_to`](crate::Job::down_to) goes before it.
+    ///
+    /// The third way, beside refusing and shrinking, is a [debt limit](Self::with_debt_limit).
+    #[must_use]
+    pub fn with_shrinking_to(mut self, percent_of_usual: u32) -> Self {
+        self.shrink_to = Some(percent_of_usual);
         self
     }
 

@@ -1,42 +1,49 @@
 //! What work costs: tariffs in a price book.
 //!
 //! A [`Rate`] is the exact price of one unit of something. A [`Tariff`] says how each quantity of one kind of work is
-//! priced, per unit, in [`Tiers`], by the [`Package`] or as a [`Percentage`], and turns a [`Usage`](crate::Usage) into an
+//! priced, per unit, in [`Tiers`], by the [`Package`] or as a [`Percentage`], or by labels in a [`Matrix`], and turns a [`Usage`](crate::Usage) into an
 //! [`Amount`](crate::Amount), rounding once, at the end, and into the [`Line`]s that explain it. [`When`] says where the
 //! prices of another tariff apply. A [`PriceBook`] keeps tariffs by name and says what happens to a name it does not know.
 //!
 //! Nothing here is free by accident: a quantity without a rate and a name without a tariff are errors, unless the
 //! tariff or the book says otherwise.
 
+#[cfg(test)]
+mod allowances;
 mod book;
 #[cfg(test)]
 mod exactness;
 mod genai;
 mod in_force;
+mod json;
 mod line;
 mod litellm;
+mod matrix;
 #[cfg(test)]
 mod mixtures;
 #[cfg(test)]
 mod models;
+mod object;
 mod package;
 mod parts;
 mod percentage;
 mod pricing;
 mod rate;
 mod schedule;
-mod scope;
 #[cfg(test)]
 mod shares;
 mod steps;
 mod tariff;
+mod terms;
 mod tiers;
 mod when;
 
 pub use book::{PriceBook, UnknownPrice};
 pub use genai::GenaiImport;
+pub use json::{BookFault, BookFaults, BookProblem};
 pub use line::{Line, Why};
 pub use litellm::LitellmImport;
+pub use matrix::Matrix;
 pub use package::Package;
 pub use percentage::Percentage;
 pub(crate) use pricing::Bounded;
@@ -114,6 +121,26 @@ pub enum PriceError {
     /// A discounted sum has more decimal places than are kept.
     #[error("the discounted price cannot be kept exactly")]
     InexactDiscount,
+    /// A price would be rounded to more decimal places than any amount has.
+    #[error("a price cannot be rounded to {places} decimal places: at most {}", Unit::MAX_SCALE)]
+    InvalidPlaces {
+        /// The places.
+        places: u8,
+    },
+    /// A matrix of prices is not one.
+    #[error("{what} cannot be in the matrix: {problem}")]
+    InvalidMatrix {
+        /// What is wrong, quoted and shortened.
+        what: String,
+        /// The rule that it breaks.
+        problem: &'static str,
+    },
+    /// A matrix has no prices for these labels, and the tariff has none beside it.
+    #[error("there is no price for {labels}")]
+    UnlistedLabels {
+        /// The labels by which prices are looked up, each with its value.
+        labels: String,
+    },
     /// A price with a minimum or maximum for each event was asked for several events at once.
     #[error("{events} events of {name} cannot be priced at once: each has a minimum or maximum of its own")]
     SeveralEvents {
@@ -135,6 +162,12 @@ pub enum PriceError {
     /// A tariff has too many other prices.
     #[error("a tariff has at most {} other prices", Tariff::MAX_ALTERNATIVES)]
     TooManyAlternatives,
+    /// A tariff has other prices that have other prices, and so on, too often.
+    #[error("other prices are nested at most {} deep", Tariff::MAX_DEPTH)]
+    TooDeep,
+    /// Prices are for a label that no work can have.
+    #[error(transparent)]
+    Label(#[from] crate::id::IdError),
     /// The text is no time of the day.
     #[error("{text} is not a time of the day: expected one from 00:00 to 23:59, at most 18 hours from UTC")]
     InvalidTime {

@@ -1,59 +1,13 @@
 //! What was charged in the end.
 
+use std::sync::Arc;
+
 use crate::account::Applied;
 use crate::amount::{Amount, Unit};
-use crate::hold::HoldStatus;
+use crate::captured::Captured;
 use crate::notice::Notice;
-
-/// What a capture did, as a ledger answers it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Captured {
-    pub(crate) unit: Unit,
-    pub(crate) charged: i64,
-    pub(crate) captured: i64,
-    pub(crate) uncollected: i64,
-    pub(crate) freed: i64,
-    pub(crate) status: HoldStatus,
-    pub(crate) late: bool,
-}
-
-impl Captured {
-    /// What this capture charged; nothing for a replay.
-    #[must_use]
-    pub const fn charged(&self) -> Amount {
-        self.unit.minor(self.charged)
-    }
-
-    /// What the hold's captures charged together.
-    #[must_use]
-    pub const fn captured(&self) -> Amount {
-        self.unit.minor(self.captured)
-    }
-
-    /// What could not be collected of the total named.
-    #[must_use]
-    pub const fn uncollected(&self) -> Amount {
-        self.unit.minor(self.uncollected)
-    }
-
-    /// What was set aside, not needed, and is free again.
-    #[must_use]
-    pub const fn freed(&self) -> Amount {
-        self.unit.minor(self.freed)
-    }
-
-    /// Where the hold is now.
-    #[must_use]
-    pub const fn status(&self) -> HoldStatus {
-        self.status
-    }
-
-    /// Whether the hold had expired before.
-    #[must_use]
-    pub const fn is_late(&self) -> bool {
-        self.late
-    }
-}
+use crate::price::{Line, Tariff};
+use crate::usage::Usage;
 
 /// What a piece of work was charged, for the host and its customer.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -61,6 +15,15 @@ pub struct Receipt {
     pub(crate) settled: Applied<Captured>,
     pub(crate) booked: bool,
     pub(crate) notices: Vec<Notice>,
+    pub(crate) work: Option<PricedWork>,
+}
+
+/// What was priced, and by which tariff: all there is to know for itemising it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct PricedWork {
+    pub(crate) tariff: Arc<Tariff>,
+    pub(crate) usage: Usage,
+    pub(crate) unit: Unit,
 }
 
 impl Receipt {
@@ -68,6 +31,29 @@ impl Receipt {
     #[must_use]
     pub const fn charged(&self) -> Amount {
         self.settled.value.captured()
+    }
+
+    /// What that is made of. The lines sum exactly to what the work cost, which is what was charged and what was
+    /// [not collected](Self::uncollected) together. They are computed when asked for. None for work without a price, which
+    /// only a guard that observes lets run.
+    ///
+    /// ```
+    /// # use billing_guard::{AccountId, Guard, Job, Tariff, Unit, Usage, wait};
+    /// # let usd = Unit::new("USD", 2)?;
+    /// # let account = AccountId::new("acct_1")?;
+    /// let guard = Guard::in_memory(usd).price("query", Tariff::new().fixed("0.50")?.per_unit("rows", "0.01")?).build()?;
+    /// wait(guard.top_up(&account, "payment-1".parse()?, usd.amount("5")?))?;
+    /// let mut hold = wait(guard.hold(&account, Job::new("query").at_most("rows", 200_u64)))?;
+    /// let receipt = wait(hold.capture(&Usage::new().with("rows", 120_u64)))?;
+    /// let lines: Vec<_> = receipt.lines().iter().map(|line| format!("{} {}: {}", line.quantity, line.why, line.amount)).collect();
+    /// assert_eq!(lines, ["1 per request: 0.5 USD/2", "120 each: 1.2 USD/2"]);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[must_use]
+    pub fn lines(&self) -> Vec<Line> {
+        let lines = self.work.as_ref().map(|work| work.tariff.charge_lines(&work.usage, work.unit));
+        // It was priced before, so it can be again.
+        lines.and_then(Result::ok).unwrap_or_default()
     }
 
     /// What it cost beyond that and could not be collected: see [`OverCapture`](crate::OverCapture).

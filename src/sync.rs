@@ -5,12 +5,12 @@
 
 #[cfg(not(all(test, shuttle)))]
 pub(crate) use std::sync::{
-    Mutex, MutexGuard, PoisonError,
+    Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard,
     atomic::{AtomicBool, AtomicUsize, Ordering},
 };
 
 #[cfg(all(test, shuttle))]
 pub(crate) use shuttle::sync::{
-    Mutex, MutexGuard, PoisonError,
+    Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard,
     atomic::{AtomicBool, AtomicUsize, Ordering},
 };

@@ -8,6 +8,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use crate::account::{Applied, Balance};
+use crate::captured::Captured;
 use crate::entry::Entry;
 use crate::error::LedgerError;
 use crate::hold::HoldState;
@@ -19,7 +20,6 @@ use crate::ledger::request::{
     BalanceRequest, CaptureRequest, CountersRequest, FindRequest, HoldRequest, HoldsRequest, PostRequest,
     ResizeRequest, StatementRequest, SweepRequest, VoidRequest,
 };
-use crate::receipt::Captured;
 
 /// A ledger whose store is down, for seeing what a service does then: it should answer 503, and never ask for money.
 ///

@@ -94,6 +94,11 @@ impl Quantity {
         Self::from_u128(self.scaled(places).checked_sub(other.scaled(places))?, places)
     }
 
+    /// The next whole number, unless it is one; `None` if that is beyond 64 bits.
+    pub(crate) fn rounded_up(self) -> Option<Self> {
+        if self.places == 0 { Some(self) } else { self.whole().checked_add(1).map(Self::from) }
+    }
+
     /// How often `size` is in it in full, and whether there is a rest; `None` if `size` is none, or the answer is beyond
     /// 64 bits.
     pub(crate) fn divided_by(self, size: Self) -> Option<(u64, bool)> {

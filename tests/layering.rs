@@ -6,8 +6,8 @@ use std::path::{Path, PathBuf};
 
 /// The plain data everything else is made of.
 const VALUES: &[&str] = &[
-    "account", "amount", "cap", "clock", "content", "entry", "few", "grant", "hold", "id", "limits", "link",
-    "notice", "period", "receipt", "runway", "sync", "text", "told", "usage",
+    "account", "amount", "cap", "captured", "clock", "content", "entry", "few", "grant", "hold", "id",
+    "limits", "link", "notice", "period", "runway", "sync", "text", "told", "usage",
 ];
 /// What everybody may know of the ledger: the trait, its requests, replies and futures.
 const CONTRACT: &[&str] = &["ledger", "ledger::future", "ledger::reply", "ledger::request"];
@@ -30,6 +30,7 @@ fn allowed(part: &str) -> Vec<&'static str> {
         "ledger::memory" => contract_and(&["error", "ledger::rules"]),
         "ledger::sqlite" => vec!["ledger::request", "ledger::rules", "ledger::store", "record"],
         "price" => vec![],
+        "receipt" => vec!["price"],
         "export" => vec!["record"],
         "spending" => vec!["ledger::request", "ledger::reply"],
         "forecast" => vec!["spending"],
@@ -37,7 +38,7 @@ fn allowed(part: &str) -> Vec<&'static str> {
         "refusal" => vec!["error", "forecast", "spending"],
         "top_up" => vec!["error", "forecast", "refusal"],
         "messages" => vec!["error", "forecast", "refusal", "spending"],
-        "render" => vec!["error", "forecast", "refusal", "messages", "spending"],
+        "render" => vec!["error", "forecast", "refusal", "receipt", "messages", "spending"],
         "testing" => contract_and(&["error"]),
         // It knows a ledger only as what it is given.
         "conformance" => contract_and(&["audit", "error"]),
@@ -46,7 +47,7 @@ fn allowed(part: &str) -> Vec<&'static str> {
         // The one place where the guard names a ledger, so that a first trial is one line.
         "guard::in_memory" => vec!["guard", "price", "ledger::memory"],
         "guard" => contract_and(&[
-            "error", "forecast", "messages", "price", "policy", "refusal", "render", "spending",
+            "error", "forecast", "messages", "price", "policy", "receipt", "refusal", "render", "spending",
         ]),
         other => panic!("{other} has no place in the architecture: add it here and to CONTRIBUTING.md"),
     }
@@ -76,6 +77,7 @@ fn parts() -> Vec<&'static str> {
         "store",
         "record",
         "price",
+        "receipt",
         "export",
         "spending",
         "forecast",

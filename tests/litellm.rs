@@ -3,7 +3,7 @@
 //! The second test reads the real table, from the folder named by the environment variable `BILLING_GUARD_DATA`,
 //! file `litellm_prices.json`. Without it that test says that it was skipped.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::error::Error;
 
 use billing_guard::{Labels, PriceBook, PriceError, Quantity, Tariff, Timestamp, Unit, Usage};
@@ -23,7 +23,9 @@ const TABLE: &str = r#"{
         "mode": "chat",
         "supports_vision": true
     },
-    "maker/odd-number": { "input_cost_per_token": 4.5000000000000003e-07, "output_cost_per_token": 0 },
+    "maker/odd-number": {
+        "input_cost_per_token": 4.5000000000000003e-07, "output_cost_per_token": 0, "input_dbu_cost_per_token": 6e-6
+    },
     "maker/given-away": { "input_cost_per_token": 0.0, "output_cost_per_token": 0.0, "mode": "chat" },
     "maker/tiers-only": { "tiered_pricing": [{ "input_cost_per_token": 5e-08, "range": [0, 256000.0] }] },
     "maker/no-price": { "mode": "embedding", "rules": [{ "name": "x" }] },
@@ -39,12 +41,14 @@ fn charge(tariff: &Tariff, usage: &Usage, unit: Unit) -> Result<String, PriceErr
 fn a_table_becomes_a_book_and_a_report_of_what_is_not_in_it() -> Result<(), Box<dyn Error>> {
     let usd = Unit::new("USD", 9)?;
     let import = PriceBook::from_litellm(TABLE, usd)?;
-    assert_eq!((import.book.len(), import.book.unit()), (5, usd));
-    assert_eq!(import.unpriced, ["maker/tiers-only", "maker/no-price"]);
+    assert_eq!((import.book.len(), import.book.unit()), (6, usd));
+    assert_eq!(import.unpriced, ["maker/no-price"]);
     assert_eq!(import.free, ["maker/given-away"]);
     let large = "maker/chat-large@2025.01:latest";
-    assert_eq!(import.ignored["maker/tiers-only"], ["tiered_pricing"]);
+    assert_eq!(import.ignored["maker/odd-number"], ["input_dbu_cost_per_token"]);
     assert_eq!(import.ignored.len(), 1);
+    let tokens = Usage::new().with("input_tokens", 1_000_000_u64);
+    assert_eq!(charge(&*import.book.tariff("maker/tiers-only")?, &tokens, usd)?, "0.05");
 
     let tokens = Usage::new()
         .with("input_tokens", 100_000_u64)
@@ -70,7 +74,7 @@ fn a_table_becomes_a_book_and_a_report_of_what_is_not_in_it() -> Result<(), Box<
     assert_eq!(odd.ceiling(&million, usd)?, usd.amount("0.450000001")?);
 
     // Not priced means refused, not free: both a model and a quantity.
-    for name in ["maker/no-price", "maker/tiers-only", "sample_spec", "maker/unheard-of"] {
+    for name in ["maker/no-price", "sample_spec", "maker/unheard-of"] {
         let refused = import.book.tariff(name);
         assert!(matches!(refused, Err(PriceError::UnknownPrice { .. })), "{name}");
     }
@@ -90,7 +94,14 @@ fn the_real_table_loads_completely_and_exactly() -> Result<(), Box<dyn Error>> {
     let import = PriceBook::from_litellm(&json, usd)?;
     let (priced, unpriced) = (import.book.len(), import.unpriced.len());
     println!("{priced} priced ({} of them free), {unpriced} unpriced", import.free.len());
-    println!("{} entries have fields about the price that are not used", import.ignored.len());
+    println!("{} entries have fields about the price that are not used:", import.ignored.len());
+    let mut names = BTreeMap::<&str, u32>::new();
+    for field in import.ignored.values().flatten() {
+        *names.entry(field).or_default() += 1;
+    }
+    for (name, count) in names {
+        println!("  {count} {name}");
+    }
     assert_eq!(priced + unpriced, 4_552);
     assert!(import.unpriced.iter().all(|name| !import.book.contains(name)));
     assert!(import.free.iter().all(|name| import.book.contains(name)));

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use crate::account::{Applied, Balance};
 use crate::cap::{Cap, Caps};
+use crate::captured::Captured;
 use crate::clock::ManualClock;
 use crate::entry::Entry;
 use crate::grant::GrantTerms;
@@ -19,7 +20,6 @@ use crate::ledger::request::{
     SweepRequest, VoidRequest,
 };
 use crate::period::Period;
-use crate::receipt::Captured;
 
 /// What is falsified of each read.
 #[derive(Clone, Copy, Default)]

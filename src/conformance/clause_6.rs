@@ -4,13 +4,13 @@ mod grants;
 
 use std::time::Duration;
 
+use crate::captured::Captured;
 use crate::conformance::failed::{Checked, ensure, ensure_eq, fail};
 use crate::conformance::world::{Answer, DEFAULT_RELEASE, Make, World, key};
 use crate::conformance::{Check, clause};
 use crate::entry::{ChargeRef, EntryKind};
 use crate::error::LedgerError;
 use crate::hold::{HoldStatus, LateCapture, OverCapture};
-use crate::receipt::Captured;
 
 pub(super) use grants::CHECKS as WITH_GRANTS;
 

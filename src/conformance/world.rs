@@ -13,6 +13,7 @@ use std::time::Duration;
 use crate::account::{Applied, Balance};
 use crate::amount::{Amount, Unit};
 use crate::cap::Counter;
+use crate::captured::Captured;
 use crate::clock::{Clock, ManualClock, Timestamp};
 use crate::conformance::failed::{Checked, fail};
 use crate::content::Content;
@@ -29,7 +30,6 @@ use crate::ledger::request::{
     PostKind, PostRequest, ResizeRequest, StatementRequest, SweepRequest, VoidRequest,
 };
 use crate::limits::Limits;
-use crate::receipt::Captured;
 
 /// Makes a fresh ledger on a clock.
 pub(crate) type Make<'a> = &'a dyn Fn(Arc<ManualClock>) -> Arc<dyn Ledger>;

@@ -148,9 +148,9 @@ impl Error {
 
     pub(crate) fn from_price(error: &PriceError) -> Self {
         match error {
-            PriceError::UnknownPrice { .. } | PriceError::UnpricedQuantity { .. } => {
-                Self::UnknownPrice { detail: error.to_string() }
-            }
+            PriceError::UnknownPrice { .. }
+            | PriceError::UnpricedQuantity { .. }
+            | PriceError::UnlistedLabels { .. } => Self::UnknownPrice { detail: error.to_string() },
             PriceError::Usage(error) => Self::from_usage(error),
             _ => Self::InvalidJob { rule: "it cannot be priced", value: error.to_string() },
         }

@@ -1,20 +1,24 @@
 //! How much of a job would fit into what there is.
 
+use super::estimate::Estimate;
 use super::job::Job;
 use crate::amount::Amount;
-use crate::price::Tariff;
 use crate::refusal::Fit;
 use crate::usage::Quantity;
 
-/// For each bounded quantity of a checked job, how much of it `spendable` pays for with every other quantity in full, in
-/// whole numbers. A quantity of which nothing would fit, or less than the job says would do, is left out, so that a
+/// For each bounded quantity of a checked job, how much of it `spendable` pays for with every other quantity in full, or as
+/// much of it as is held for at first, in whole numbers. A quantity of which nothing would fit, or less than the job says would do, is left out, so that a
 /// request for what is named is not refused again for being too small. Nothing is named if the job fits as it is.
-pub(crate) fn fits(job: &Job, tariff: &Tariff, spendable: Amount) -> Vec<Fit> {
+pub(crate) fn fits(job: &Job, estimate: &Estimate, spendable: Amount) -> Vec<Fit> {
     job.bounded()
         .filter_map(|(name, least, most)| {
             // The job was priced by this tariff, so it can be again; could it not, nothing would be known to fit.
-            let covered = tariff.covers_with(spendable, name, &job.extents()).unwrap_or(Quantity::ZERO);
-            let fits = !covered.is_zero() && covered >= least && covered < most;
+            let others = job.extents_from(&estimate.starts);
+            let covered = estimate.tariff.covers_with(spendable, name, &others).unwrap_or(Quantity::ZERO);
+            // Asked for no more than this, it would be held for no more than this.
+            let held =
+                estimate.starts.iter().find(|start| start.name == *name).map_or(most, |start| start.first);
+            let fits = !covered.is_zero() && covered >= least && covered < held;
             fits.then(|| Fit::new(name.clone(), covered))
         })
         .collect()
@@ -24,6 +28,8 @@ pub(crate) fn fits(job: &Job, tariff: &Tariff, spendable: Amount) -> Vec<Fit> {
 mod tests {
     use super::*;
     use crate::amount::Unit;
+    use crate::clock::ManualClock;
+    use crate::price::{PriceBook, Tariff};
     use proptest::prelude::*;
 
     fn usd() -> Unit {
@@ -34,6 +40,15 @@ mod tests {
     fn tariff() -> Tariff {
         let tariff = Tariff::new().fixed("0.01").unwrap().per_unit("rows", "0.10").unwrap();
         tariff.per_unit("images", "0.01").unwrap().per_unit("looks", "0").unwrap()
+    }
+
+    fn estimated(job: &Job, tariff: &Tariff) -> Estimate {
+        let prices = PriceBook::new(usd()).with("query", tariff.clone()).unwrap();
+        job.estimate_at("query", Vec::new(), &prices, &ManualClock::new()).unwrap()
+    }
+
+    fn fits(job: &Job, tariff: &Tariff, spendable: Amount) -> Vec<Fit> {
+        super::fits(job, &estimated(job, tariff), spendable)
     }
 
     fn named(fits: &[Fit]) -> Vec<(&str, u64)> {
@@ -70,9 +85,7 @@ mod tests {
         // Ten cents each to ten rows, five cents each of all of them beyond.
         let tiers = crate::price::Tiers::new().up_to(10_u64, "0.10").unwrap().beyond("0.05").unwrap();
         let tariff = Tariff::new().volume("rows", tiers).unwrap().per_unit("images", "0.01").unwrap();
-        let prices = crate::price::PriceBook::new(usd()).with("query", tariff.clone()).unwrap();
-        let estimate =
-            |job: &Job| job.estimate(&prices, &crate::clock::ManualClock::new()).unwrap().amount.minor();
+        let estimate = |job: &Job| estimated(job, &tariff).amount.minor();
         let job = Job::new("query").at_most("rows", 15_u64);
         assert_eq!((estimate(&job), estimate(&Job::new("query").exact("rows", 15_u64))), (100, 75));
         assert_eq!(named(&fits(&job, &tariff, usd().minor(99))), [("rows", 9)]);

@@ -1,17 +1,17 @@
-//! What is about to be done, and what it is estimated at.
+//! What is about to be done.
 
 use std::borrow::Cow;
 use std::time::Duration;
 
 use crate::amount::{Amount, Unit};
 use crate::cap::Caps;
-use crate::clock::Clock;
 use crate::content::{Content, Fields};
+use crate::forecast::KeyPath;
 use crate::guard::error::Error;
 use crate::guard::notices::NoticeContext;
 use crate::id::{IdempotencyKey, Label, Labels, plain};
-use crate::policy::OnDrop;
-use crate::price::{Bounded, PriceBook, Tariff};
+use crate::policy::{Holding, OnDrop};
+use crate::price::Bounded;
 use crate::text::quoted;
 use crate::usage::{Quantity, QuantityName, Usage, UsageError, is_name};
 
@@ -40,10 +40,16 @@ pub struct Job {
     pub(crate) on_drop: OnDrop,
     pub(crate) notice_context: NoticeContext,
     /// With how much of a quantity to begin.
-    beginning: Vec<(QuantityName, Quantity)>,
+    pub(super) beginning: Vec<(QuantityName, Quantity)>,
+    /// How it is held for, if not as the policy says.
+    pub(super) holding: Option<Holding>,
+    /// What it is like, if the host says.
+    pub(super) path: Option<KeyPath>,
     /// Other prices for the same, with what people know them by.
     pub(crate) others: Vec<(Label, Cow<'static, str>)>,
     pub(crate) continues: bool,
+    /// What was used before it, if its prices go on from there.
+    pub(super) used: Option<Usage>,
 }
 
 /// How much of a quantity a job uses.
@@ -59,6 +65,7 @@ enum Extent {
 }
 
 impl Extent {
+    /// The least that will do.
     const fn least(self) -> Quantity {
         match self {
             Self::Exact(quantity) | Self::AtMost(quantity) => quantity,
@@ -79,18 +86,6 @@ impl Extent {
             Self::DownTo(_) | Self::Contradiction => Quantity::ZERO,
         }
     }
-}
-
-/// What a job is estimated at.
-#[derive(Clone, Debug)]
-pub(crate) struct Estimate {
-    pub(crate) tariff: std::sync::Arc<Tariff>,
-    /// All of it at its most.
-    pub(crate) amount: Amount,
-    /// What to hold at first.
-    pub(crate) first: Amount,
-    /// The least that will do to begin.
-    pub(crate) minimum: Amount,
 }
 
 impl Job {
@@ -116,8 +111,11 @@ impl Job {
             on_drop: OnDrop::default(),
             notice_context: NoticeContext::new(),
             beginning: Vec::new(),
+            holding: None,
+            path: None,
             others: Vec::new(),
             continues: false,
+            used: None,
         }
     }
 
@@ -159,11 +157,39 @@ impl Job {
     /// It is held for so much of a quantity at first, and grows by [`Hold::spend`](crate::Hold::spend) while it is used, up to what
     /// [`at_most`](Self::at_most) says: for streams, of which hardly any is as long as it might be. As little as that will do
     /// to begin. It changes nothing about what a retry with the same key has to repeat.
+    ///
+    /// Where the guard's forecast should choose how much that is, say [`Holding::Grow`] instead. With both, the job begins as said
+    /// here and grows along the forecast; with this alone, by half of what it needs each time.
     #[must_use]
     pub fn beginning_with(mut self, name: impl Into<QuantityName>, quantity: impl Into<Quantity>) -> Self {
         let (name, quantity) = (name.into(), quantity.into());
         self.beginning.retain(|(known, _)| *known != name);
         self.beginning.push((name, quantity));
+        self
+    }
+
+    /// How much is held for its bounded quantities, if not as the policy says: streams may begin small and
+    /// [grow](Holding::Grow), and other work of the same service hold what it is expected to take.
+    #[must_use]
+    pub fn with_holding(mut self, holding: Holding) -> Self {
+        self.holding = Some(holding);
+        self
+    }
+
+    /// What it is like: the guard's forecast goes by how much work with the same path took. Without it that is work of the
+    /// same price, account and size, which is the largest exact quantity. It is for work of which more is known, such as
+    /// what it is for, or where accounts say nothing. Each quantity is forecast apart.
+    ///
+    /// ```
+    /// use billing_guard::{Job, KeyPath};
+    ///
+    /// let path = KeyPath::new("summarise gpt-4o").then("acct_1").sized(1_200);
+    /// let job = Job::new("gpt-4o").exact("input_tokens", 1_200_u64).at_most("output_tokens", 4_096_u64).with_key_path(path);
+    /// # let _ = job;
+    /// ```
+    #[must_use]
+    pub fn with_key_path(mut self, path: KeyPath) -> Self {
+        self.path = Some(path);
         self
     }
 
@@ -287,6 +313,14 @@ impl Job {
         self
     }
 
+    /// It comes after other work of its customer, this month say: its prices [go on from what was used](Tariff::after), as
+    /// a [`Meter`](crate::Meter) counts it. It changes nothing about what a retry has to repeat.
+    #[must_use]
+    pub fn after(mut self, used: Usage) -> Self {
+        self.used = Some(used);
+        self
+    }
+
     /// All quantities at their most.
     pub(crate) fn ceiling(&self) -> Usage {
         self.quantities
@@ -294,9 +328,34 @@ impl Job {
             .fold(Usage::new(), |usage, (name, extent)| usage.with(name.clone(), extent.most()))
     }
 
-    /// What each quantity can come to.
-    pub(crate) fn extents(&self) -> impl Iterator<Item = Bounded<'_>> + Clone {
-        self.quantities.iter().map(|(name, extent)| extent.bounds(name, extent.most()))
+    /// What each quantity can come to, if it is no more than `most` makes of its name and its bound.
+    pub(crate) fn extents_as<'a>(
+        &'a self,
+        most: impl Fn(&str, Quantity) -> Quantity + Clone,
+    ) -> impl Iterator<Item = Bounded<'a>> + Clone {
+        self.quantities.iter().map(move |(name, extent)| extent.bounds(name, most(name, extent.most())))
+    }
+
+    /// The largest of the quantities that are known beforehand.
+    pub(crate) fn largest_known(&self) -> Option<Quantity> {
+        let known = self.quantities.iter().filter(|(_, extent)| matches!(extent, Extent::Exact(_)));
+        known.map(|(_, extent)| extent.most()).max()
+    }
+
+    /// The bound of a quantity.
+    pub(crate) fn most_of(&self, name: &str) -> Quantity {
+        self.quantities
+            .iter()
+            .find(|(known, _)| known == name)
+            .map_or(Quantity::ZERO, |(_, extent)| extent.most())
+    }
+
+    /// As little of a bounded quantity as the job says will do, if it says so.
+    pub(crate) fn down_to_of(&self, name: &str) -> Option<Quantity> {
+        self.quantities.iter().find_map(|(known, extent)| match extent {
+            Extent::Between(least, _) if known == name => Some(*least),
+            _ => None,
+        })
     }
 
     /// Each quantity that is bounded, the least of it that will do, and its bound.
@@ -316,49 +375,7 @@ impl Job {
         }
     }
 
-    /// Prices the job: all of it at its most, and the least that will do.
-    pub(crate) fn estimate(&self, prices: &PriceBook, clock: &dyn Clock) -> Result<Estimate, Error> {
-        self.check()?;
-        self.estimate_at(&self.price, prices, clock)
-    }
-
-    /// The same at any price. The job has been checked.
-    pub(crate) fn estimate_at(
-        &self,
-        price: &str,
-        prices: &PriceBook,
-        clock: &dyn Clock,
-    ) -> Result<Estimate, Error> {
-        let tariff = prices.tariff(price).map_err(|error| Error::from_price(&error))?;
-        let tariff = tariff.in_force(clock, &self.labels);
-        let price = |quantity: &dyn Fn(&str, Extent) -> Quantity| {
-            let quantities =
-                self.quantities.iter().map(|(name, known)| known.bounds(name, quantity(name, *known)));
-            tariff.ceiling_of(&quantities, prices.unit()).map_err(|error| Error::from_price(&error))
-        };
-        let beginning =
-            |name: &str| self.beginning.iter().find(|(known, _)| known == name).map(|(_, it)| *it);
-        let amount = price(&|_, extent| extent.most())?;
-        let begins = !self.beginning.is_empty();
-        let first = if begins {
-            price(&|name, extent| beginning(name).unwrap_or_else(|| extent.most()))?
-        } else {
-            amount
-        };
-        let shrinks = self.quantities.iter().any(|(_, extent)| matches!(extent, Extent::Between(..)));
-        let minimum = if shrinks || begins {
-            let least = |name: &str, extent: Extent| match beginning(name) {
-                Some(first) => extent.least().min(first),
-                None => extent.least(),
-            };
-            price(&least)?
-        } else {
-            amount
-        };
-        Ok(Estimate { tariff, amount, first, minimum })
-    }
-
-    fn check(&self) -> Result<(), Error> {
+    pub(super) fn check(&self) -> Result<(), Error> {
         if self.price.is_empty() || !plain(&self.price, Self::MAX_PRICE_NAME) {
             return Err(invalid("the name of the price must have 1 to 256 characters", &self.price));
         }

@@ -5,13 +5,15 @@ use std::time::Duration;
 use serde::{Serialize, Serializer};
 
 use super::error::Error;
-use super::job::{Estimate, Job};
+use super::estimate::Estimate;
+use super::job::Job;
 use super::{Inner, fits};
 use crate::account::Balance;
 use crate::amount::Amount;
 use crate::cap::{Cap, Caps};
-use crate::id::Label;
+use crate::id::{AccountId, Label};
 use crate::period::Period;
+use crate::price::Line;
 use crate::refusal::Fit;
 use crate::usage::{Quantity, QuantityName};
 
@@ -41,7 +43,8 @@ use crate::usage::{Quantity, QuantityName};
 ///     serde_json::to_string(&quote)?,
 ///     r#"{"unit":"USD","estimate":"2","minimum":"2","would_hold":"2","available":"1.5","would_leave":"-0.5","is_enough":false,"#
 ///         .to_owned()
-///         + r#""shortfall":"0.5","fits":[{"name":"rows","quantity":"150"}],"limits":{"debt_limit":"0","#
+///         + r#""shortfall":"0.5","fits":[{"name":"rows","quantity":"150"}],"#
+///         + r#""lines":[{"name":"rows","quantity":"200","unit_price":"0.01","amount":"2","why":"each"}],"limits":{"debt_limit":"0","#
 ///         + r#""largest_request":"20","budget":null,"lifetime_ms":300000,"caps":[]}}"#
 /// );
 /// # Ok::<(), Box<dyn std::error::Error>>(())
@@ -53,6 +56,7 @@ pub struct Quote {
     held: Amount,
     balance: Balance,
     would_fit: Vec<Fit>,
+    lines: Vec<Line>,
     limits: Limits,
 }
 
@@ -74,8 +78,8 @@ struct Limits {
 }
 
 impl Unanswered {
-    pub(super) fn new(guard: &Inner, job: &Job) -> Result<Self, Error> {
-        let estimate = job.estimate(&guard.prices, &*guard.clock)?;
+    pub(super) fn new(guard: &Inner, account: &AccountId, job: &Job) -> Result<Self, Error> {
+        let estimate = guard.estimate(account, job)?;
         guard.check_size(job, estimate.minimum)?;
         let limits = Limits {
             debt_limit: guard.debt_limit(),
@@ -96,10 +100,11 @@ impl Unanswered {
             held,
             balance,
             would_fit: Vec::new(),
+            lines: estimate.lines(&job),
             limits,
         };
         let most = if quote.spendable() < held.minor() { held.unit().minor(quote.spendable()) } else { held };
-        quote.would_fit = fits::fits(&job, &estimate.tariff, most);
+        quote.would_fit = fits::fits(&job, &estimate, most);
         quote
     }
 }
@@ -111,13 +116,21 @@ impl Quote {
         self.estimate
     }
 
-    /// The least that would do; the same unless the job says [`down_to`](crate::Job::down_to).
+    /// What the estimate is made of. The lines sum exactly to it.
+    #[must_use]
+    pub fn lines(&self) -> &[Line] {
+        &self.lines
+    }
+
+    /// The least that would do; the same unless the job says [`down_to`](crate::Job::down_to) or less than its bounds is
+    /// [held](crate::Holding) for it.
     #[must_use]
     pub const fn minimum(&self) -> Amount {
         self.minimum
     }
 
-    /// What it would hold if there is enough: the estimate, or the policy's or the caller's limit where less will do.
+    /// What it would hold if there is enough: the estimate, or what the policy's or the job's [`Holding`](crate::Holding) makes
+    /// of it, or the policy's or the caller's limit where less will do.
     #[must_use]
     pub const fn would_hold(&self) -> Amount {
         self.held
@@ -206,6 +219,13 @@ impl Serialize for Quote {
             Some(CapOnWire { label: cap.label.clone(), period: cap.period, limit })
         };
         let fit = |fit: &Fit| FitOnWire { name: fit.name.clone(), quantity: fit.quantity };
+        let line = |line: &Line| LineOnWire {
+            name: line.name.clone(),
+            quantity: line.quantity,
+            unit_price: line.price.to_string(),
+            amount: decimal(line.amount),
+            why: line.why.to_string(),
+        };
         let unit = self.estimate.unit();
         OnWire {
             unit: unit.code(),
@@ -217,6 +237,7 @@ impl Serialize for Quote {
             is_enough: self.fits(),
             shortfall: decimal(self.missing()),
             fits: self.would_fit.iter().map(fit).collect(),
+            lines: self.lines.iter().map(line).collect(),
             limits: LimitsOnWire {
                 debt_limit: decimal(limits.debt_limit),
                 largest_request: limits.largest_request.map(decimal),
@@ -241,6 +262,7 @@ struct OnWire<'a> {
     is_enough: bool,
     shortfall: String,
     fits: Vec<FitOnWire>,
+    lines: Vec<LineOnWire>,
     limits: LimitsOnWire,
 }
 
@@ -248,6 +270,15 @@ struct OnWire<'a> {
 struct FitOnWire {
     name: QuantityName,
     quantity: Quantity,
+}
+
+#[derive(Serialize)]
+struct LineOnWire {
+    name: Option<String>,
+    quantity: Quantity,
+    unit_price: String,
+    amount: String,
+    why: String,
 }
 
 #[derive(Serialize)]

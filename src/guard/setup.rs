@@ -5,9 +5,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::error::Error;
+use super::expected::Learning;
+use super::prices::Prices;
 use super::{Guard, Inner};
 use crate::amount::{Amount, Unit};
 use crate::clock::{Clock, SystemClock};
+use crate::forecast::{ForecastSettings, UsageForecast};
 use crate::id::AccountId;
 use crate::ledger::Ledger;
 use crate::limits::Limits;
@@ -32,6 +35,7 @@ pub struct GuardBuilder {
     renderer: Renderer,
     observer: Option<Observer>,
     on_notice: Option<NoticeHook>,
+    forecast: UsageForecast,
 }
 
 /// Why a guard cannot be set up so. For the developers of the service: the text names the offending value.
@@ -50,6 +54,14 @@ pub enum SetupError {
         amount: Amount,
         /// The unit of the prices.
         unit: Unit,
+    },
+    /// Prices that are to be put in force count in another unit than those that are.
+    #[error("the new prices are in {given}, and the guard's in {expected}")]
+    OtherUnit {
+        /// The unit of the new ones.
+        given: Unit,
+        /// The unit of the guard.
+        expected: Unit,
     },
     /// A setting of the policy is out of range.
     #[error("the {what} of the policy is {value}: {rule}")]
@@ -73,6 +85,7 @@ impl GuardBuilder {
             renderer: Renderer::default(),
             observer: None,
             on_notice: None,
+            forecast: UsageForecast::new(ForecastSettings::new()),
         }
     }
 
@@ -92,6 +105,37 @@ impl GuardBuilder {
     /// system's by default. It decides nothing else: the ledger has a clock of its own.
     pub fn clock(mut self, clock: Arc<dyn Clock>) -> Self {
         self.clock = clock;
+        self
+    }
+
+    /// Sets the forecast by which work is held for, where the policy or a job [says so](crate::Holding): one that was saved, or
+    /// one with other settings. By default it is one that has learned nothing. The guard learns from every capture of such
+    /// work; [`Guard::forecast`] is what there is to save.
+    ///
+    /// ```
+    /// # use billing_guard::{AccountId, ForecastSettings, Guard, Holding, Job, Policy, Tariff, Unit, Usage, UsageForecast, wait};
+    /// # let usd = Unit::new("USD", 6)?;
+    /// # let account = AccountId::new("acct_1")?;
+    /// let guard = Guard::in_memory(usd)
+    ///     .price("chat", Tariff::new().per_million("output_tokens", "10")?)
+    ///     .policy(Policy::new().with_holding(Holding::Forecast))
+    ///     .forecast(UsageForecast::new(ForecastSettings::new().with_coverage_permille(980)))
+    ///     .build()?;
+    /// wait(guard.top_up(&account, "payment-1".parse()?, usd.amount("10")?))?;
+    /// let job = || Job::new("chat").at_most("output_tokens", 16_000_u64);
+    /// assert_eq!(wait(guard.hold(&account, job()))?.amount(), usd.amount("0.16")?);
+    /// for answer in 0..200_u64 {
+    ///     let mut hold = wait(guard.hold(&account, job()))?;
+    ///     wait(hold.capture(&Usage::new().with("output_tokens", 300 + answer)))?;
+    /// }
+    /// // It has seen 300 to 499.
+    /// assert!(wait(guard.hold(&account, job()))?.amount().minor() < usd.amount("0.015")?.minor());
+    /// let saved = serde_json::to_string(&guard.forecast())?;
+    /// # let _ = saved;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn forecast(mut self, forecast: UsageForecast) -> Self {
+        self.forecast = forecast;
         self
     }
 
@@ -126,7 +170,9 @@ impl GuardBuilder {
             inner: Arc::new(Inner {
                 ledger: self.ledger,
                 clock: self.clock,
-                prices: Arc::new(prices),
+                unit: prices.unit(),
+                prices: Arc::new(Prices::new(prices)),
+                forecast: Arc::new(Learning::new(self.forecast)),
                 policy: self.policy,
                 renderer: Arc::new(self.renderer),
                 observer: self.observer,
@@ -195,6 +241,13 @@ pub(super) fn check_policy(policy: &Policy, unit: Unit) -> Result<(), SetupError
     }
     if let Some(nothing) = given.filter(|given| given.is_zero()) {
         return invalid("courtesy", nothing.to_string(), "must be more than nothing");
+    }
+    if let Some(percent) = policy.shrink_to.filter(|percent| !(1..=1_000).contains(percent)) {
+        return invalid(
+            "share of the usual to shrink to",
+            format!("{percent} %"),
+            "must be from 1 to 1,000 %",
+        );
     }
     if !Limits::allow_lifetime(policy.lifetime) {
         return invalid("lifetime", format!("{:?}", policy.lifetime), "must be from 1 ms to 30 days");

@@ -20,6 +20,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::account::{Applied, Balance};
+use crate::captured::Captured;
 use crate::entry::Entry;
 use crate::error::LedgerError;
 use crate::hold::HoldState;
@@ -34,7 +35,6 @@ use crate::ledger::request::{
 use crate::ledger::rules::AccountState;
 use crate::ledger::store::Store;
 use crate::ledger::store::pages::Pruned;
-use crate::receipt::Captured;
 use command::{Answer, Work};
 use driver::Driver;
 use observe::Observer;

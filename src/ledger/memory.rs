@@ -18,6 +18,7 @@ use std::sync::Arc;
 use crate::account::{Applied, Balance};
 use crate::amount::Unit;
 use crate::cap::Counter;
+use crate::captured::Captured;
 use crate::clock::{Clock, SystemClock, Timestamp};
 use crate::entry::{ChargeRef, Entry, Operation};
 use crate::error::LedgerError;
@@ -32,7 +33,6 @@ use crate::ledger::request::{
     PostRequest, ResizeRequest, StatementRequest, SweepRequest, VoidRequest,
 };
 use crate::ledger::rules::{self, AccountState, Decision, Source};
-use crate::receipt::Captured;
 use crate::sync::{AtomicUsize, Mutex, MutexGuard, Ordering, PoisonError};
 use shard::{Account, Named, Shard};
 

@@ -38,10 +38,10 @@ pub enum UnknownPrice {
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PriceBook {
-    unit: Unit,
-    tariffs: HashMap<String, Arc<Tariff>>,
+    pub(super) unit: Unit,
+    pub(super) tariffs: HashMap<String, Arc<Tariff>>,
     /// The tariff of every unknown name; without one they are refused.
-    unknown: Option<Arc<Tariff>>,
+    pub(super) unknown: Option<Arc<Tariff>>,
 }
 
 impl PriceBook {

@@ -1,72 +1,41 @@
 //! Reads the price catalogue that the project genai-prices publishes.
 
+mod names;
+mod prices;
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
-use super::litellm::{Object, invalid_table};
-use super::{PriceBook, PriceError, Rate, Tariff, When};
+#[cfg(doc)]
+use super::Tariff;
+use super::object::{Object, invalid_table};
+use super::{PriceBook, PriceError};
 use crate::amount::Unit;
 use crate::text::quoted;
-use crate::usage::Quantity;
 
-/// The price that is one of each request.
-const FIXED: &str = "requests_kcount";
+use self::names::Clause;
 
-/// The prices that are used, of how many (as a power of ten) of which quantity. The documentation of
-/// `from_genai_prices` repeats this; a test compares the two.
-const PRICES: [(&str, u8, &str); 17] = [
-    ("input_mtok", 6, "input_tokens"),
-    ("cache_read_mtok", 6, "cache_read_tokens"),
-    ("cache_write_mtok", 6, "cache_write_tokens"),
-    ("cache_write_1h_mtok", 6, "cache_write_1h_tokens"),
-    ("input_audio_mtok", 6, "input_audio_tokens"),
-    ("cache_audio_read_mtok", 6, "cache_audio_read_tokens"),
-    ("input_image_mtok", 6, "input_image_tokens"),
-    ("cache_image_read_mtok", 6, "cache_image_read_tokens"),
-    ("input_video_mtok", 6, "input_video_tokens"),
-    ("output_mtok", 6, "output_tokens"),
-    ("output_audio_mtok", 6, "output_audio_tokens"),
-    ("output_image_mtok", 6, "output_image_tokens"),
-    ("output_video_mtok", 6, "output_video_tokens"),
-    ("output_reasoning_mtok", 6, "output_reasoning_tokens"),
-    ("output_citation_mtok", 6, "output_citation_tokens"),
-    ("output_text_mtok", 6, "output_text_tokens"),
-    ("web_searches_kcount", 3, "web_searches"),
+/// What a provider states beside its models that says nothing about prices.
+const OF_PROVIDER: [&str; 10] = [
+    "api_pattern",
+    "description",
+    "extractors",
+    "fallback_model_providers",
+    "id",
+    "model_match",
+    "models",
+    "name",
+    "pricing_urls",
+    "provider_match",
 ];
 
-/// Which of the quantities that the catalogue's usages count are within which.
-const PARTS: [(&str, &str); 28] = [
-    ("input_text_tokens", "input_tokens"),
-    ("input_audio_tokens", "input_tokens"),
-    ("input_image_tokens", "input_tokens"),
-    ("input_video_tokens", "input_tokens"),
-    ("input_tool_tokens", "input_tokens"),
-    ("input_text_tool_tokens", "input_tool_tokens"),
-    ("input_text_tool_tokens", "input_text_tokens"),
-    ("cache_read_tokens", "input_tokens"),
-    ("cache_text_read_tokens", "cache_read_tokens"),
-    ("cache_text_read_tokens", "input_text_tokens"),
-    ("cache_audio_read_tokens", "cache_read_tokens"),
-    ("cache_audio_read_tokens", "input_audio_tokens"),
-    ("cache_image_read_tokens", "cache_read_tokens"),
-    ("cache_image_read_tokens", "input_image_tokens"),
-    ("cache_video_read_tokens", "cache_read_tokens"),
-    ("cache_video_read_tokens", "input_video_tokens"),
-    ("cache_write_tokens", "input_tokens"),
-    ("cache_write_5m_tokens", "cache_write_tokens"),
-    ("cache_write_1h_tokens", "cache_write_tokens"),
-    ("output_text_tokens", "output_tokens"),
-    ("output_audio_tokens", "output_tokens"),
-    ("output_image_tokens", "output_tokens"),
-    ("output_video_tokens", "output_tokens"),
-    ("output_reasoning_tokens", "output_tokens"),
-    ("output_citation_tokens", "output_tokens"),
-    ("output_text_reasoning_tokens", "output_reasoning_tokens"),
-    ("output_image_reasoning_tokens", "output_reasoning_tokens"),
-    ("output_audio_reasoning_tokens", "output_reasoning_tokens"),
-];
+/// What a model states beside its prices that says nothing about them.
+const OF_MODEL: [&str; 7] = ["context_window", "deprecated", "description", "id", "match", "name", "prices"];
+
+/// What people should know about the prices, in words.
+const COMMENTS: &str = "price_comments";
 
 /// The catalogue of genai-prices as it was read, and what of it is not in the book. See
 /// [`PriceBook::from_genai_prices`].
@@ -79,8 +48,9 @@ pub struct GenaiImport {
     pub unpriced: Vec<String>,
     /// The models in the book whose every price is an explicit zero.
     pub free: Vec<String>,
-    /// By model, in the book or not, what bears on the price and is not used: prices of other quantities, conditions of
-    /// another kind, and ways to find the model that [`find`](Self::find) does not know.
+    /// By model, in the book or not, and by provider, what bears on the price and is not used: prices of other
+    /// quantities, conditions of another kind, comments on prices (which are for people to read), fields that are new, and
+    /// patterns that [`find`](Self::find) does not know.
     pub ignored: BTreeMap<String, Vec<String>>,
     providers: Vec<Provider>,
 }
@@ -89,7 +59,8 @@ pub struct GenaiImport {
 #[derive(Clone, Debug, PartialEq, Eq)]
 struct Provider {
     id: String,
-    /// The name in the book, and what the model is called by.
+    called: Option<Clause>,
+    /// What would be the name in the book, and what the model is called by.
     models: Vec<(String, Clause)>,
     others: Vec<String>,
 }
@@ -97,6 +68,7 @@ struct Provider {
 #[derive(Deserialize)]
 struct ProviderEntry<'a> {
     id: String,
+    provider_match: Option<Clause>,
     #[serde(borrow)]
     models: Vec<ModelEntry<'a>>,
     #[serde(default)]
@@ -111,56 +83,12 @@ struct ModelEntry<'a> {
     prices: &'a RawValue,
 }
 
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "snake_case")]
-enum Clause {
-    Equals(String),
-    StartsWith(String),
-    EndsWith(String),
-    Contains(String),
-    Or(Vec<Self>),
-    And(Vec<Self>),
-    Regex(String),
-}
-
-#[derive(Deserialize)]
-struct Conditional<'a> {
-    #[serde(borrow)]
-    prices: &'a RawValue,
-    constraint: Option<Constraint>,
-}
-
-#[derive(Deserialize)]
-#[serde(untagged)]
-enum Constraint {
-    Date { start_date: String },
-    Time { start_time: String, end_time: String },
-    Other(serde::de::IgnoredAny),
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Tiered<'a> {
-    #[serde(borrow)]
-    base: &'a RawValue,
-    #[serde(borrow)]
-    tiers: Vec<TierEntry<'a>>,
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct TierEntry<'a> {
-    start: u64,
-    #[serde(borrow)]
-    price: &'a RawValue,
-}
-
 impl PriceBook {
     /// Reads the catalogue that the project genai-prices publishes (`v2/data.json`), taking every number exactly from its
     /// text. Prices are in US dollars; `unit` says in which steps to charge them.
     ///
     /// Prices that the catalogue states from a date on, or for a time of the day, are in force [at](Tariff::at) that time;
-    /// the last of a model that applies is taken. Prices above a number of input tokens price the whole request, strictly
+    /// the last of a model that applies is taken, or the first if none does. Prices above a number of input tokens price the whole request, strictly
     /// above it. `requests_kcount` is the fixed price of a request. Each other price in this list is the price of the
     /// quantity beside it; all others are [reported](GenaiImport::ignored).
     ///
@@ -211,6 +139,8 @@ impl PriceBook {
     pub fn from_genai_prices(json: &str, unit: Unit) -> Result<GenaiImport, PriceError> {
         let entries: Vec<ProviderEntry<'_>> =
             serde_json::from_str(json).map_err(|error| invalid_table(&error))?;
+        // The same once more, for the fields that none of these types has.
+        let shapes: Vec<Object<'_>> = serde_json::from_str(json).map_err(|error| invalid_table(&error))?;
         let mut import = GenaiImport {
             book: Self::new(unit),
             unpriced: Vec::new(),
@@ -219,34 +149,32 @@ impl PriceBook {
             providers: Vec::new(),
         };
         let mut seen = BTreeSet::new();
-        for provider in entries {
+        for (provider, shape) in entries.into_iter().zip(shapes) {
+            let mut unknown = unknown(&shape, &OF_PROVIDER);
+            if provider.provider_match.as_ref().is_some_and(Clause::is_unclear) {
+                unknown.push("provider_match.regex".to_owned());
+            }
+            if !unknown.is_empty() {
+                import.ignored.insert(provider.id.clone(), unknown);
+            }
+            let shapes = shape.0.into_iter().find(|(field, _)| field == "models");
+            let shapes: Vec<Object<'_>> = match shapes {
+                Some((_, models)) => {
+                    serde_json::from_str(models.get()).map_err(|error| invalid_table(&error))?
+                }
+                None => Vec::new(),
+            };
             let mut models = Vec::new();
-            for model in provider.models {
+            for (model, shape) in provider.models.into_iter().zip(shapes) {
                 let name = format!("{}/{}", provider.id, model.id);
                 if !seen.insert(name.clone()) {
                     return Err(PriceError::DuplicateName { name: quoted(&name) });
                 }
-                let mut read = Read::default();
-                let tariff = read.model(&name, model.prices)?;
-                if model.r#match.has_regex() {
-                    read.ignored.push("match.regex".to_owned());
-                }
-                let all_zero = read.used > 0 && read.zero == read.used;
-                if read.used == 0 || (all_zero && !read.ignored.is_empty()) {
-                    import.unpriced.push(name.clone());
-                } else {
-                    if all_zero {
-                        import.free.push(name.clone());
-                    }
-                    import.book.set(name.clone(), tariff)?;
-                    models.push((name.clone(), model.r#match));
-                }
-                if !read.ignored.is_empty() {
-                    import.ignored.insert(name, read.ignored);
-                }
+                import.read(&name, &model, &shape)?;
+                models.push((name, model.r#match));
             }
-            let others = provider.fallback_model_providers;
-            import.providers.push(Provider { id: provider.id, models, others });
+            let (called, others) = (provider.provider_match, provider.fallback_model_providers);
+            import.providers.push(Provider { id: provider.id, called, models, others });
         }
         Ok(import)
     }
@@ -255,158 +183,63 @@ impl PriceBook {
 impl GenaiImport {
     /// The name in the book of the model that a provider calls by this name, which may be one of many for it:
     /// `gpt-4o-2024-08-06` is `openai/gpt-4o`. If the provider has none, those whose models it sells are asked. Upper and
-    /// lower case are the same.
+    /// lower case are the same. The provider is one of the catalogue's, by its id or by what else it is called.
+    ///
+    /// Work asks for its tariff by the name in the book: find it before, once for each model that is sold.
+    ///
+    /// ```
+    /// # use billing_guard::{PriceBook, Unit};
+    /// let catalogue = r#"[{ "id": "x-ai", "provider_match": { "equals": "xai" }, "models": [{
+    ///     "id": "grok", "match": { "or": [{ "equals": "grok" }, { "regex": "^grok-\\d{8}$" }] }, "prices": { "input_mtok": 2 }
+    /// }] }]"#;
+    /// let import = PriceBook::from_genai_prices(catalogue, Unit::new("USD", 9)?)?;
+    /// assert_eq!(import.find("xai", "Grok-20260101"), Some("x-ai/grok"));
+    /// assert_eq!(import.find("xai", "grok-mini"), None);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[must_use]
     pub fn find(&self, provider: &str, model: &str) -> Option<&str> {
-        let model = model.to_lowercase();
-        let provider = self.providers.iter().find(|known| known.id == provider)?;
-        let others = provider.others.iter();
-        let others = others.filter_map(|other| self.providers.iter().find(|known| known.id == *other));
+        let (called, model) = (provider.trim().to_lowercase(), model.to_lowercase());
+        let by_id = |id: &str| self.providers.iter().find(|known| known.id == id);
+        let is_called = |known: &&Provider| known.called.as_ref().is_some_and(|clause| clause.holds(&called));
+        let provider = by_id(&called).or_else(|| self.providers.iter().find(is_called))?;
+        let others = provider.others.iter().filter_map(|other| by_id(other));
         let mut models = std::iter::once(provider).chain(others).flat_map(|provider| &provider.models);
-        models.find(|(_, clause)| clause.holds(&model)).map(|(name, _)| name.as_str())
-    }
-}
-
-impl Clause {
-    fn holds(&self, model: &str) -> bool {
-        match self {
-            Self::Equals(text) => model == text.to_lowercase(),
-            Self::StartsWith(text) => model.starts_with(&text.to_lowercase()),
-            Self::EndsWith(text) => model.ends_with(&text.to_lowercase()),
-            Self::Contains(text) => model.contains(&text.to_lowercase()),
-            Self::Or(clauses) => clauses.iter().any(|clause| clause.holds(model)),
-            Self::And(clauses) => clauses.iter().all(|clause| clause.holds(model)),
-            // Reported as ignored.
-            Self::Regex(_) => false,
-        }
+        // The first that is called so, even if it has no price: another one's would be the wrong one.
+        let (name, _) = models.find(|(_, clause)| clause.holds(&model))?;
+        self.book.contains(name).then_some(name)
     }
 
-    fn has_regex(&self) -> bool {
-        match self {
-            Self::Or(clauses) | Self::And(clauses) => clauses.iter().any(Self::has_regex),
-            other => matches!(other, Self::Regex(_)),
+    /// Reads one model into the book, or into the list of those that have no place in it.
+    fn read(&mut self, name: &str, model: &ModelEntry<'_>, shape: &Object<'_>) -> Result<(), PriceError> {
+        let mut read = prices::Read::default();
+        let tariff = read.model(name, model.prices)?;
+        let mut ignored = read.ignored;
+        ignored.extend(unknown(shape, &OF_MODEL));
+        let costs_more = ignored.iter().any(|field| field != COMMENTS);
+        if model.r#match.is_unclear() {
+            ignored.push("match.regex".to_owned());
         }
-    }
-}
-
-/// What was found while the prices of one model are read.
-#[derive(Default)]
-struct Read {
-    used: u32,
-    /// How many of those are zero.
-    zero: u32,
-    ignored: Vec<String>,
-}
-
-/// A price and the prices above so many input tokens, by the quantity; `None` is the fixed price.
-type Stated = (Option<&'static str>, Rate, BTreeMap<u64, Rate>);
-
-impl Read {
-    fn model(&mut self, name: &str, prices: &RawValue) -> Result<Tariff, PriceError> {
-        let invalid = |_| PriceError::InvalidEntry { model: quoted(name) };
-        if prices.get().starts_with('{') {
-            return self.prices(name, prices);
-        }
-        let list: Vec<Conditional<'_>> = serde_json::from_str(prices.get()).map_err(invalid)?;
-        let mut others = Vec::new();
-        // The last that applies is taken, so that nothing before one that always does is looked at.
-        for (index, Conditional { prices, constraint }) in list.iter().enumerate().rev() {
-            let Some(constraint) = constraint else {
-                let base = self.prices(name, prices)?;
-                return others
-                    .into_iter()
-                    .try_fold(base, |tariff, (when, other)| tariff.with_other(when, other));
-            };
-            match constraint.when() {
-                Some(when) => others.push((when, self.prices(name, prices)?)),
-                None => self.ignored.push(format!("prices.{index}.constraint")),
+        let all_zero = read.used > 0 && read.zero == read.used;
+        if read.used == 0 || (all_zero && costs_more) {
+            self.unpriced.push(name.to_owned());
+        } else {
+            if all_zero {
+                self.free.push(name.to_owned());
             }
+            self.book.set(name, tariff)?;
         }
-        // When none of them applies there is no price, and what is used is refused.
-        let none = Tariff::new();
-        others.into_iter().try_fold(none, |tariff, (when, other)| tariff.with_other(when, other))
-    }
-
-    fn prices(&mut self, name: &str, prices: &RawValue) -> Result<Tariff, PriceError> {
-        let prices: Object<'_> = serde_json::from_str(prices.get())
-            .map_err(|_| PriceError::InvalidEntry { model: quoted(name) })?;
-        let mut stated = Vec::<Stated>::new();
-        for (field, value) in prices.0 {
-            let known = PRICES.iter().find(|(known, ..)| *known == field);
-            let (quantity, power) = match known {
-                Some((_, power, quantity)) => (Some(*quantity), *power),
-                None if field == FIXED => (None, 3),
-                None => {
-                    self.ignored.push(field);
-                    continue;
-                }
-            };
-            if value.get() == "null" {
-                continue;
-            }
-            let wrong = |problem| PriceError::InvalidField {
-                model: quoted(name),
-                field: field.clone(),
-                problem: Box::new(problem),
-            };
-            let (base, above) = price(value, power).map_err(wrong)?;
-            if stated.iter().any(|(known, ..)| *known == quantity) {
-                return Err(wrong(PriceError::DuplicateQuantity { name: quoted(&field) }));
-            }
-            self.used = self.used.saturating_add(1);
-            self.zero = self
-                .zero
-                .saturating_add(u32::from(base.is_zero() && above.values().all(|rate| rate.is_zero())));
-            stated.push((quantity, base, above));
+        if !ignored.is_empty() {
+            self.ignored.insert(name.to_owned(), ignored);
         }
-        let bounds: BTreeSet<u64> = stated.iter().flat_map(|(.., above)| above.keys().copied()).collect();
-        let base = tariff(&stated, None)?;
-        // The highest first: the first that applies is taken.
-        bounds.into_iter().rev().try_fold(base, |base, bound| {
-            let when = When::above(["input_tokens"], Quantity::from(bound));
-            base.with_other(when, tariff(&stated, Some(bound))?)
-        })
+        Ok(())
     }
 }
 
-/// The prices of requests above so many input tokens.
-fn tariff(stated: &[Stated], bound: Option<u64>) -> Result<Tariff, PriceError> {
-    let tariff = stated.iter().try_fold(Tariff::new(), |tariff, (quantity, base, above)| {
-        let above = bound.and_then(|bound| above.range(..=bound).next_back());
-        let rate = above.map_or(*base, |(_, rate)| *rate);
-        match quantity {
-            Some(quantity) => tariff.with_rate(*quantity, rate),
-            None => tariff.with_fixed(rate),
-        }
-    })?;
-    tariff.with_parts(PARTS.into_iter().map(|(part, whole)| (part.into(), whole.into())))
-}
-
-/// A price of 10 to this power, and those above so many input tokens.
-fn price(value: &RawValue, power: u8) -> Result<(Rate, BTreeMap<u64, Rate>), PriceError> {
-    if !value.get().starts_with('{') {
-        return Ok((Rate::read_per(value.get(), power)?, BTreeMap::new()));
-    }
-    let tiered: Tiered<'_> = serde_json::from_str(value.get())
-        .map_err(|_| PriceError::InvalidRate { text: quoted(value.get()) })?;
-    let above = tiered.tiers.iter();
-    let above = above.map(|tier| Ok((tier.start, Rate::read_per(tier.price.get(), power)?)));
-    Ok((Rate::read_per(tiered.base.get(), power)?, above.collect::<Result<_, PriceError>>()?))
-}
-
-impl Constraint {
-    /// `None` if it is of a kind that is not known.
-    fn when(&self) -> Option<When> {
-        match self {
-            Self::Date { start_date } => {
-                format!("{start_date}T00:00:00.000000Z").parse().ok().map(When::since)
-            }
-            Self::Time { start_time, end_time } => {
-                When::daily(start_time.strip_suffix(":00Z")?, end_time.strip_suffix(":00Z")?).ok()
-            }
-            Self::Other(_) => None,
-        }
-    }
+/// The fields that say something and are not known.
+fn unknown(shape: &Object<'_>, known: &[&str]) -> Vec<String> {
+    let stated = shape.0.iter().filter(|(_, value)| value.get() != "null");
+    stated.map(|(field, _)| field).filter(|field| !known.contains(&field.as_str())).cloned().collect()
 }
 
 #[cfg(test)]
@@ -441,7 +274,7 @@ mod tests {
             .filter_map(|line| line.trim_start().strip_prefix("/// | `"))
             .filter_map(|row| row.strip_suffix("` |")?.split_once("` | `"))
             .collect();
-        assert_eq!(rows, PRICES.map(|(field, _, name)| (field, name)));
+        assert_eq!(rows, prices::PRICES.map(|(field, _, name)| (field, name)));
     }
 
     #[test]
@@ -461,6 +294,64 @@ mod tests {
             assert_eq!(charged(&import, "2025-05-01T01:30", &used(input)), wanted, "{input}");
         }
         assert_eq!((import.unpriced.len(), import.ignored.len()), (0, 0));
+    }
+
+    #[test]
+    fn prices_of_later_have_no_bounds_of_before() {
+        let import = model(
+            r#"[{"prices": {"input_mtok": {"base": 2, "tiers": [{"start": 100, "price": 3}]}}},
+                {"constraint": {"start_date": "2025-05-01"}, "prices": {"input_mtok": 2}}]"#,
+        )
+        .unwrap();
+        for (date, wanted) in [("2025-04-30", "0.003"), ("2025-05-01", "0.002")] {
+            assert_eq!(
+                charged(&import, &format!("{date}T23:00"), &[("input_tokens", 1_000)]),
+                wanted,
+                "{date}"
+            );
+        }
+    }
+
+    #[test]
+    fn the_first_prices_are_those_of_when_no_condition_holds() {
+        let import = model(
+            r#"[{"constraint": {"start_date": "2025-01-01"}, "prices": {"input_mtok": 4}},
+                {"constraint": {"start_date": "2025-05-01"}, "prices": {"input_mtok": 2}}]"#,
+        )
+        .unwrap();
+        for (date, wanted) in [("2024-01-01", "0.004"), ("2025-04-30", "0.004"), ("2025-05-01", "0.002")] {
+            assert_eq!(
+                charged(&import, &format!("{date}T23:00"), &[("input_tokens", 1_000)]),
+                wanted,
+                "{date}"
+            );
+        }
+    }
+
+    #[test]
+    fn comments_and_new_fields_are_reported_and_new_fields_may_cost() {
+        let load_one = |prices: &str, more: &str| {
+            load(&format!(
+                "[{{\"id\": \"p\", \"price_comments\": \"roughly\", \"name\": \"P\", \"surcharge\": null, \"models\": [{{
+                \"id\": \"m\", \"match\": {{\"equals\": \"m\"}}, \"prices\": {prices}, {more}}}]}}]"
+            ))
+            .unwrap()
+        };
+        for (prices, more, in_book, free, ignored) in [
+            ("{\"input_mtok\": 0}", "\"price_comments\": \"trial\"", true, true, "price_comments"),
+            ("{\"input_mtok\": 0}", "\"price_variants\": []", false, false, "price_variants"),
+            ("{\"input_mtok\": 1}", "\"price_variants\": []", true, false, "price_variants"),
+        ] {
+            let import = load_one(prices, more);
+            assert_eq!(
+                (import.book.contains("p/m"), import.free.len()),
+                (in_book, usize::from(free)),
+                "{more}"
+            );
+            assert_eq!(import.ignored["p/m"], [ignored]);
+            assert_eq!(import.ignored["p"], ["price_comments"]);
+        }
+        assert_eq!(load_one("{\"input_mtok\": 1}", "\"deprecated\": true").ignored.len(), 1);
     }
 
     #[test]
@@ -484,6 +375,19 @@ mod tests {
                 false,
                 &["prices.1.constraint"][..],
             ),
+            (
+                "[{\"prices\": {\"input_mtok\": 1}},
+                {\"prices\": {}, \"constraint\": {\"start_date\": \"2025-01-01\", \"end_date\": \"2025-02-01\"}}]",
+                true,
+                false,
+                &["prices.1.constraint"][..],
+            ),
+            (
+                "[{\"prices\": {\"input_mtok\": 1}}, {\"prices\": {}, \"weekday\": 1}]",
+                true,
+                false,
+                &["prices.1.weekday"][..],
+            ),
         ] {
             let import = model(prices).unwrap();
             assert_eq!(
@@ -502,10 +406,13 @@ mod tests {
             format!("{{\"id\": \"{id}\", \"match\": {clause}, \"prices\": {{\"input_mtok\": 1}}}}")
         };
         let import = load(&format!(
-            "[{{\"id\": \"a\", \"models\": [{}, {}, {}]}}, {{\"id\": \"b\", \"models\": [{}], \"fallback_model_providers\": [\"a\"]}}]",
+            "[{{\"id\": \"a\", \"provider_match\": {{\"contains\": \"aa\"}}, \"models\": [{}, {}, {}, {}, {}, {}]}}, {{\"id\": \"b\", \"models\": [{}], \"fallback_model_providers\": [\"a\"]}}]",
             clause("one", r#"{"or": [{"equals": "one"}, {"ends_with": "-uno"}]}"#),
             clause("two", r#"{"and": [{"starts_with": "two"}, {"contains": "Large"}]}"#),
-            clause("three", r#"{"regex": "^t"}"#),
+            clause("three", r#"{"regex": "^(t|u)"}"#),
+            clause("four", r#"{"regex": "^four-\\d$"}"#),
+            r#"{"id": "five", "match": {"equals": "five"}, "prices": {}}"#,
+            clause("all fives", r#"{"starts_with": "five"}"#),
             clause("one", r#"{"equals": "one-b"}"#),
         ))
         .unwrap();
@@ -514,6 +421,13 @@ mod tests {
             ("a", "ONE", Some("a/one")),
             ("a", "x-uno", Some("a/one")),
             ("a", "two-large", Some("a/two")),
+            (" A ", "two-large", Some("a/two")),
+            ("aaa", "one", Some("a/one")),
+            ("a", "four-1", Some("a/four")),
+            ("a", "four-12", None),
+            // Called like one without a price, which the next would be too.
+            ("a", "five", None),
+            ("a", "five-5", Some("a/all fives")),
             ("a", "two", None),
             ("a", "three", None),
             ("a", "one-b", None),
@@ -541,7 +455,7 @@ mod tests {
             let text = model(&format!("{{\"input_mtok\": {value}}}")).unwrap_err().to_string();
             assert!(text.contains("\"p/m\"") && text.contains("input_mtok"), "{value}: {text}");
         }
-        for twice in ["input_mtok", FIXED] {
+        for twice in ["input_mtok", prices::FIXED] {
             let text = model(&format!("{{\"{twice}\": 1, \"{twice}\": 1}}")).unwrap_err().to_string();
             assert!(text.contains(twice), "{text}");
         }

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use super::matrix::{Lookup, Matrix};
 use super::when::{Holds, When};
 use super::{PriceError, Tariff};
 use crate::clock::{Clock, Timestamp};
@@ -31,13 +32,59 @@ impl Tariff {
     /// ```
     ///
     /// # Errors
-    /// [`PriceError::TooManyAlternatives`].
+    /// [`PriceError::TooManyAlternatives`], [`PriceError::TooDeep`], or if the condition could never hold
+    /// [`PriceError::InvalidQuantityName`], [`PriceError::Usage`] or [`PriceError::Label`].
     pub fn with_other(mut self, when: When, other: Self) -> Result<Self, PriceError> {
+        when.check()?;
         if self.alternatives.len() >= Self::MAX_ALTERNATIVES {
             return Err(PriceError::TooManyAlternatives);
         }
+        if other.depth() >= Self::MAX_DEPTH {
+            return Err(PriceError::TooDeep);
+        }
         self.alternatives.push((when, Arc::new(other)));
         Ok(self)
+    }
+
+    /// The same with prices by labels, in the place of all of these: a price for each region and size, say. Work whose labels
+    /// the matrix does not list, and work without labels, has the tariff's own prices; if the tariff states none, that is
+    /// an error that names them. The [other prices](Self::with_other) that are stated for a threshold or a moment are
+    /// looked at first. A matrix stated later replaces this one.
+    ///
+    /// ```
+    /// # use billing_guard::{Labels, Matrix, Tariff, Timestamp, Unit, Usage};
+    /// # use std::sync::Arc;
+    /// let hours = |price: &str| Tariff::new().per_unit("hours", price);
+    /// let matrix = Matrix::by(["region", "size"])?
+    ///     .with(["eu", "small"], hours("0.02")?)?
+    ///     .with(["eu", "large"], hours("0.08")?)?
+    ///     .with(["us", "small"], hours("0.01")?)?;
+    /// let tariff = Arc::new(Tariff::new().with_matrix(matrix));
+    /// let (usd, ten) = (Unit::new("USD", 2)?, Usage::new().with("hours", 10_u64));
+    /// let of = |region, size| -> Result<_, Box<dyn std::error::Error>> {
+    ///     let labels = Labels::new([("region", region), ("size", size)])?;
+    ///     Ok(tariff.at(Timestamp::default(), &labels).charge(&ten, usd)?)
+    /// };
+    /// assert_eq!((of("eu", "large")?, of("us", "small")?), (usd.amount("0.80")?, usd.amount("0.10")?));
+    /// let error = of("us", "large").unwrap_err().to_string();
+    /// assert_eq!(error, r#"there is no price for region "us", size "large""#);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[must_use]
+    pub fn with_matrix(mut self, matrix: Matrix) -> Self {
+        self.matrix = Some(Lookup::Open(Arc::new(matrix)));
+        self
+    }
+
+    /// Whether there are prices for work with the labels it has: none, unless they were given.
+    pub(super) fn check_listed(&self) -> Result<(), PriceError> {
+        let Some(lookup) = &self.matrix else {
+            return Ok(());
+        };
+        match lookup.without(self.has_prices(), &Labels::default()) {
+            Some(Lookup::Unlisted(labels)) => Err(PriceError::UnlistedLabels { labels }),
+            _ => Ok(()),
+        }
     }
 
     /// The prices in force at this moment, for work with these labels. What is left to depend on is how much is used.
@@ -79,8 +126,21 @@ impl Tariff {
                 }
             }
         }
+        // Labels are known: if nothing else decided, they do.
+        let decided = decided.or_else(|| {
+            let found = self.matrix.as_ref()?.found(labels)?;
+            let found = match &self.after {
+                Some(used) => Arc::new(Self::clone(found).after(used.clone())),
+                None => Arc::clone(found),
+            };
+            Some(found.between(from, until, labels))
+        });
         let mut settled = match decided {
-            None => Self { alternatives: Vec::new(), ..Self::clone(self) },
+            None => Self {
+                alternatives: Vec::new(),
+                matrix: self.matrix.as_ref().and_then(|lookup| lookup.without(self.has_prices(), labels)),
+                ..Self::clone(self)
+            },
             Some(other) => Self { rounding: self.rounding, ..Self::clone(&other) },
         };
         // Those stated before what holds come first.
@@ -94,9 +154,20 @@ impl Tariff {
         if self.is_settled() { Arc::clone(self) } else { self.at(clock.now(), labels) }
     }
 
+    /// How deep its other prices are nested.
+    pub(super) fn depth(&self) -> usize {
+        let others = self.alternatives.iter().map(|(_, other)| other.depth().saturating_add(1));
+        let matrix = match &self.matrix {
+            Some(Lookup::Open(matrix)) => matrix.depth(),
+            _ => 0,
+        };
+        others.max().unwrap_or(0).max(matrix)
+    }
+
     /// Whether nothing depends on the moment or on labels.
     fn is_settled(&self) -> bool {
-        self.alternatives.iter().all(|(when, other)| when.is_about_usage() && other.is_settled())
+        let is_open = self.matrix.as_ref().is_some_and(Lookup::is_open);
+        !is_open && self.alternatives.iter().all(|(when, other)| when.is_about_usage() && other.is_settled())
     }
 
     /// Whether the moment decides what is charged, if work has no labels.

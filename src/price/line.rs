@@ -11,7 +11,8 @@ use crate::usage::Quantity;
 /// One line of what something costs.
 ///
 /// The amounts of all lines sum exactly to the total. The total is rounded once; a line has what the rounded sum grew by
-/// with it, so that it is less than a step away from `quantity` times `price`, unless it is a discount or brings the sum to a limit.
+/// with it, so that it is less than a step away from `quantity` times `price`, unless it is rounded by itself, is a
+/// discount or brings the sum to a limit.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Line {
@@ -63,6 +64,13 @@ pub enum Why {
     EventMinimum,
     /// The maximum of an event, which its share and fee are above.
     EventMaximum,
+    /// An amount of money times a multiplier, which is `price`, rounded by itself.
+    Multiplied {
+        /// To so many decimal places.
+        places: u8,
+    },
+    /// What is free of the sum, taken off; `price` is the most that is.
+    FreeAmount,
     /// The discount, taken off; `price` is the share of one that is taken.
     Discount,
     /// What raises the sum to the minimum, which is `price`.
@@ -91,6 +99,8 @@ impl fmt::Display for Why {
             Self::EventFee => f.write_str("fee"),
             Self::EventMinimum => f.write_str("at least"),
             Self::EventMaximum => f.write_str("at most"),
+            Self::Multiplied { places } => write!(f, "times a multiplier, rounded to {places} places"),
+            Self::FreeAmount => f.write_str("free of charge"),
             Self::Discount => f.write_str("discount"),
             Self::Minimum => f.write_str("up to the minimum"),
             Self::Maximum => f.write_str("down to the maximum"),
@@ -103,6 +113,8 @@ impl fmt::Display for Why {
 #[derive(Debug)]
 pub(super) struct Sum {
     exact: Steps,
+    /// For work that comes after other work, what that came to.
+    before: Option<Steps>,
     unit: Unit,
     parts: Option<Vec<Part>>,
 }
@@ -125,17 +137,22 @@ struct Part {
 impl Sum {
     /// Nothing yet, and only the sum is wanted.
     pub(super) const fn new(unit: Unit) -> Self {
-        Self { exact: Steps::ZERO, unit, parts: None }
+        Self { exact: Steps::ZERO, before: None, unit, parts: None }
     }
 
     /// Nothing yet, to be itemised.
     pub(super) const fn itemised(unit: Unit) -> Self {
-        Self { exact: Steps::ZERO, unit, parts: Some(Vec::new()) }
+        Self { exact: Steps::ZERO, before: None, unit, parts: Some(Vec::new()) }
     }
 
     /// Nothing yet, for the same purpose.
     pub(super) fn fresh(&self) -> Self {
-        Self { exact: Steps::ZERO, unit: self.unit, parts: self.parts.as_ref().map(|_| Vec::new()) }
+        Self {
+            exact: Steps::ZERO,
+            before: None,
+            unit: self.unit,
+            parts: self.parts.as_ref().map(|_| Vec::new()),
+        }
     }
 
     pub(super) const fn exact(&self) -> Steps {
@@ -195,34 +212,88 @@ impl Sum {
         Mark(self.exact)
     }
 
-    /// Takes a share of one off everything.
-    pub(super) fn discount(&mut self, share: Rate) -> Result<(), PriceError> {
-        let rest = share.rest_of_one().and_then(|rest| self.exact.share(rest));
-        self.exact = rest.ok_or(PriceError::InexactDiscount)?;
-        self.push(None, Quantity::from(1_u64), share, Why::Discount);
+    /// Adds what an amount comes to times a multiplier, rounded by itself, where it comes after another amount.
+    pub(super) fn multiply(
+        &mut self,
+        name: &str,
+        after: Quantity,
+        amount: Quantity,
+        multiplier: Rate,
+        (places, rounding): (u8, Rounding),
+    ) -> Result<(), PriceError> {
+        let unit = self.unit;
+        let of = |amount| Steps::product(multiplier, amount, unit)?.rounded(rounding, places, unit);
+        let more = after.checked_add(amount).and_then(|all| of(all)?.minus(of(after)?));
+        self.exact =
+            more.and_then(|more| self.exact.plus(more)).ok_or_else(|| self.overflow(name, amount))?;
+        self.push(Some(name), amount, multiplier, Why::Multiplied { places });
         Ok(())
     }
 
-    /// Raises the sum to this.
-    pub(super) fn raise(&mut self, minimum: Rate) -> Result<(), PriceError> {
+    /// What goes on from here comes after work that came to so much.
+    pub(super) const fn comes_after(&mut self, before: Steps) {
+        self.before = Some(before);
+    }
+
+    /// Takes this much off, or all there is.
+    pub(super) fn free(&mut self, amount: Rate) -> Result<(), PriceError> {
+        let Some(free) = Self::one(amount, self.unit) else {
+            // More than any amount.
+            return self.change(amount, Why::FreeAmount, true, |_| Ok(Steps::ZERO));
+        };
+        self.change(amount, Why::FreeAmount, true, |sum| Ok(sum.minus(free).unwrap_or(Steps::ZERO)))
+    }
+
+    /// Takes a share of one off everything.
+    pub(super) fn discount(&mut self, share: Rate) -> Result<(), PriceError> {
+        let rest = share.rest_of_one();
+        self.change(share, Why::Discount, true, |sum| {
+            rest.and_then(|rest| sum.share(rest)).ok_or(PriceError::InexactDiscount)
+        })
+    }
+
+    /// Raises the sum to this, unless it was raised to it `before`.
+    pub(super) fn raise(&mut self, minimum: Rate, before: bool) -> Result<(), PriceError> {
         let bound = Self::one(minimum, self.unit).ok_or_else(|| PriceError::Overflow {
             what: format!("the minimum of {minimum}"),
             unit: self.unit,
         })?;
-        if self.exact < bound {
-            self.exact = bound;
-            self.push(None, Quantity::from(1_u64), minimum, Why::Minimum);
-        }
-        Ok(())
+        self.change(minimum, Why::Minimum, before, |sum| Ok(sum.max(bound)))
     }
 
     /// Lowers the sum to this.
-    pub(super) fn lower(&mut self, maximum: Rate) {
+    pub(super) fn lower(&mut self, maximum: Rate) -> Result<(), PriceError> {
         // A maximum that no amount can hold lowers nothing.
-        if let Some(bound) = Self::one(maximum, self.unit).filter(|bound| self.exact > *bound) {
-            self.exact = bound;
-            self.push(None, Quantity::from(1_u64), maximum, Why::Maximum);
+        match Self::one(maximum, self.unit) {
+            Some(bound) => self.change(maximum, Why::Maximum, true, |sum| Ok(sum.min(bound))),
+            None => Ok(()),
         }
+    }
+
+    /// Puts something else in the place of the sum, and of what came before if it `goes_on`. More never comes to less.
+    fn change(
+        &mut self,
+        price: Rate,
+        why: Why,
+        goes_on: bool,
+        to: impl Fn(Steps) -> Result<Steps, PriceError>,
+    ) -> Result<(), PriceError> {
+        let changed = match self.before {
+            None => to(self.exact)?,
+            Some(before) => {
+                let overflow =
+                    || PriceError::Overflow { what: "what was used before".to_owned(), unit: self.unit };
+                let all = to(before.plus(self.exact).ok_or_else(overflow)?)?;
+                let before = if goes_on { to(before)? } else { before };
+                self.before = Some(before);
+                all.minus(before).unwrap_or(Steps::ZERO)
+            }
+        };
+        if changed != self.exact || why == Why::Discount {
+            self.exact = changed;
+            self.push(None, Quantity::from(1_u64), price, why);
+        }
+        Ok(())
     }
 
     /// A price once.
@@ -240,22 +311,53 @@ impl Sum {
         PriceError::Overflow { what: format!("{quantity} of {}", quoted(name)), unit: self.unit }
     }
 
+    /// Rounded once. After other work it is what the rounded sum of all grows by, so that many pieces of work together
+    /// are rounded once as well.
     pub(super) fn round(&self, rounding: Rounding) -> Result<Amount, PriceError> {
-        self.exact.round(rounding, self.unit)
+        match self.before {
+            None => self.exact.round(rounding, self.unit),
+            Some(_) => {
+                let (before, all) = (self.so_far(Steps::ZERO, rounding)?, self.so_far(self.exact, rounding)?);
+                Ok(self.unit.minor(all.saturating_sub(before)))
+            }
+        }
+    }
+
+    /// Rounded up, which is no less than what it is rounded to in any other way, whatever came before.
+    pub(super) fn ceiling(&self) -> Result<Amount, PriceError> {
+        self.exact.round(Rounding::Up, self.unit)
+    }
+
+    /// The lines of it [rounded up](Self::ceiling).
+    pub(super) fn ceiling_lines(mut self) -> Result<Vec<Line>, PriceError> {
+        self.before = None;
+        self.lines(Rounding::Up)
     }
 
     /// The lines, each with what the rounded sum grew by.
-    pub(super) fn lines(self, rounding: Rounding) -> Result<Vec<Line>, PriceError> {
-        let unit = self.unit;
-        let mut before = 0_i64;
+    pub(super) fn lines(mut self, rounding: Rounding) -> Result<Vec<Line>, PriceError> {
+        let mut before = self.so_far(Steps::ZERO, rounding)?;
+        let parts = self.parts.take().unwrap_or_default();
         let line = |part: Part| {
-            let sum = part.sum.round(rounding, unit)?.minor();
+            let sum = self.so_far(part.sum, rounding)?;
             // Neither is negative.
-            let amount = unit.minor(sum.saturating_sub(before));
+            let amount = self.unit.minor(sum.saturating_sub(before));
             before = sum;
             let Part { name, quantity, price, why, .. } = part;
             Ok(Line { name, quantity, price, amount, why })
         };
-        self.parts.unwrap_or_default().into_iter().map(line).collect()
+        parts.into_iter().map(line).collect()
+    }
+
+    /// What came before and so much together, in whole steps.
+    fn so_far(&self, sum: Steps, rounding: Rounding) -> Result<i64, PriceError> {
+        let (all, rounding) = match self.before {
+            None => (Some(sum), rounding),
+            // From one even step to the next, a difference of one can become two: more than it is rounded up to.
+            Some(before) if rounding == Rounding::HalfEven => (before.plus(sum), Rounding::HalfUp),
+            Some(before) => (before.plus(sum), rounding),
+        };
+        let overflow = || PriceError::Overflow { what: "what was used before".to_owned(), unit: self.unit };
+        Ok(all.ok_or_else(overflow)?.round(rounding, self.unit)?.minor())
     }
 }

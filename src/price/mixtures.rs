@@ -106,6 +106,30 @@ fn a_threshold_prices_the_whole_request_again() {
 }
 
 #[test]
+fn other_prices_are_nested_only_so_deep_and_for_what_work_can_have() {
+    let above = || When::above(["in"], 5_u64);
+    let deep = (0..8).try_fold(Tariff::new(), |tariff, _| Tariff::new().with_other(above(), tariff)).unwrap();
+    // Beside the deepest one there is room for another.
+    let wide = deep.clone().with_other(above(), Tariff::new()).unwrap();
+    for deepest in [deep, wide] {
+        assert_eq!(Tariff::new().with_other(above(), deepest).unwrap_err(), PriceError::TooDeep);
+    }
+    let names = |count: usize| (0..count).map(|index| format!("q{index}"));
+    for (when, wanted) in [
+        (When::above(names(16), 1_u64), None),
+        (When::above(names(17), 1_u64), Some("17 quantities are too many")),
+        (When::at_or_above(["in", "two words"], 1_u64), Some("\"two words\" is not the name of a quantity")),
+        (When::labelled("n".repeat(64), "v".repeat(128)), None),
+        (When::labelled("n".repeat(65), "v"), Some("is not a label name")),
+        (When::labelled("n", "v".repeat(129)), Some("is not a label value")),
+    ] {
+        let error = Tariff::new().with_other(when, Tariff::new()).err().map(|error| error.to_string());
+        assert_eq!(error.is_some(), wanted.is_some(), "{error:?}");
+        assert!(error.unwrap_or_default().contains(wanted.unwrap_or_default()), "{wanted:?}");
+    }
+}
+
+#[test]
 fn what_is_dearer_later_is_known_before() {
     // Cheaper beyond 100: the dearest is at 100.
     let tariff = priced(&[("in", "3")], &[]);

@@ -21,10 +21,10 @@ use crate::usage::Quantity;
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Package {
-    size: Quantity,
-    price: Rate,
-    free: Quantity,
-    whole_only: bool,
+    pub(super) size: Quantity,
+    pub(super) price: Rate,
+    pub(super) free: Quantity,
+    pub(super) whole_only: bool,
 }
 
 impl Package {

@@ -11,7 +11,7 @@ use crate::usage::{Quantity, QuantityName};
 /// What a price applies to is how much there is of its quantity apart from every priced part of it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Parts {
-    stated: Vec<(QuantityName, QuantityName)>,
+    pub(super) stated: Vec<(QuantityName, QuantityName)>,
     /// For each price, one bit for each price of a part, at any depth.
     within: Vec<u16>,
     /// The prices in an order in which parts come before what they are in.
@@ -28,7 +28,7 @@ pub(super) struct Extents([(Quantity, Quantity); Tariff::MAX_RATES]);
 
 impl Parts {
     /// The most relations.
-    const MAX: usize = 128;
+    pub(super) const MAX: usize = 128;
     /// The most uncertain quantities of which every combination is tried: each one more doubles them.
     const MAX_TRIED: usize = 6;
 

@@ -27,13 +27,13 @@ use crate::usage::{Quantity, QuantityName};
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Percentage {
     /// Of one, not of a hundred.
-    share: Rate,
-    fee: Rate,
+    pub(super) share: Rate,
+    pub(super) fee: Rate,
     events: Option<QuantityName>,
-    free_events: Quantity,
-    free_amount: Quantity,
-    least: Option<Rate>,
-    most: Option<Rate>,
+    pub(super) free_events: Quantity,
+    pub(super) free_amount: Quantity,
+    pub(super) least: Option<Rate>,
+    pub(super) most: Option<Rate>,
 }
 
 impl Percentage {

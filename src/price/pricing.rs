@@ -1,12 +1,13 @@
 //! What a usage costs under a tariff: charges, ceilings, lines, and what an amount covers.
 
+use super::PriceError;
 use super::line::{Line, Sum};
 use super::parts::Extents;
+use super::percentage::beyond;
 use super::schedule::Schedule;
 use super::steps::Steps;
 use super::tariff::{Others, Tariff};
 use super::when::Holds;
-use super::{PriceError, Rounding};
 use crate::amount::{Amount, Unit};
 use crate::text::quoted;
 use crate::usage::{Quantity, Usage};
@@ -15,7 +16,7 @@ use crate::usage::{Quantity, Usage};
 pub(crate) type Bounded<'a> = (&'a str, Quantity, Quantity);
 
 impl Tariff {
-    /// What this usage costs: the exact sum, rounded once by the tariff's [`Rounding`].
+    /// What this usage costs: the exact sum, rounded once by the tariff's [`Rounding`](super::Rounding).
     ///
     /// # Errors
     /// [`PriceError::UnpricedQuantity`] naming a quantity that was used and has no rate, [`PriceError::Overflow`] if
@@ -82,9 +83,18 @@ impl Tariff {
     /// As [`charge`](Self::charge).
     pub fn ceiling_lines(&self, usage: &Usage, unit: Unit) -> Result<Vec<Line>, PriceError> {
         usage.check()?;
+        self.ceiling_lines_of(&at_most(usage), unit)
+    }
+
+    /// The lines of [`ceiling_of`](Self::ceiling_of).
+    pub(crate) fn ceiling_lines_of<'a>(
+        &self,
+        quantities: &(impl Iterator<Item = Bounded<'a>> + Clone),
+        unit: Unit,
+    ) -> Result<Vec<Line>, PriceError> {
         let mut sum = Sum::itemised(unit);
-        self.add(&at_most(usage), &mut sum)?;
-        sum.lines(Rounding::Up)
+        self.add(quantities, &mut sum)?;
+        sum.ceiling_lines()
     }
 
     /// The ceiling of quantities that are known to be within their limits, each between a least and a most.
@@ -95,7 +105,7 @@ impl Tariff {
     ) -> Result<Amount, PriceError> {
         let mut sum = Sum::new(unit);
         self.add(quantities, &mut sum)?;
-        sum.round(Rounding::Up)
+        sum.ceiling()
     }
 
     /// The largest whole quantity of `name` that `amount` covers together with `others`: up to it,
@@ -223,6 +233,7 @@ impl Tariff {
         quantities: &(impl Iterator<Item = Bounded<'a>> + Clone),
         sum: &mut Sum,
     ) -> Result<(), PriceError> {
+        self.check_listed()?;
         let all = self.extents(quantities)?;
         if self.parts.is_empty() {
             return self.add_each(&all, &all, sum);
@@ -272,45 +283,78 @@ impl Tariff {
         if let Some(price) = self.fixed {
             sum.add_fixed(price)?;
         }
-        let used = match &self.after {
-            None => None,
-            Some(used) => {
-                // What was used before may have had no price.
-                let priced = |(name, ..): &Bounded<'_>| {
-                    self.schedule(name).is_some() || self.parts.wholes(name).next().is_some()
-                };
-                let all = self.extents(&exactly(used).filter(priced))?;
-                Some((all, if self.parts.is_empty() { all } else { self.parts.apart(&all)? }))
-            }
+        let Some(used) = &self.after else {
+            self.add_schedules((all, own), None, true, sum)?;
+            return self.adjust(false, sum);
         };
+        // What was used before may have had no price.
+        let priced = |(name, ..): &Bounded<'_>| {
+            self.schedule(name).is_some() || self.parts.wholes(name).next().is_some()
+        };
+        let used_all = self.extents(&exactly(used).filter(priced))?;
+        let used_own = if self.parts.is_empty() { used_all } else { self.parts.apart(&used_all)? };
+        self.add_schedules((all, own), Some((&used_all, &used_own)), false, sum)?;
+        let mut before = Sum::new(sum.unit());
+        match self.add_schedules((&used_all, &used_own), None, false, &mut before) {
+            Ok(()) => sum.comes_after(before.exact()),
+            // Every event has a price of its own. Without limits on the sum, that of those before does not matter.
+            Err(PriceError::SeveralEvents { .. }) if !self.has_limits() => {}
+            Err(error) => return Err(error),
+        }
+        self.adjust(used.iter().any(|(_, quantity)| !quantity.is_zero()), sum)
+    }
+
+    /// Adds what the quantities cost that come after those used, and what is owed at `none` of one.
+    fn add_schedules(
+        &self,
+        (all, own): (&Extents, &Extents),
+        used: Option<(&Extents, &Extents)>,
+        none: bool,
+        sum: &mut Sum,
+    ) -> Result<(), PriceError> {
         let events = |name: &str| {
             let index = self.rates.iter().position(|(known, _)| known == name);
             let most = |all: &Extents| index.map_or(Quantity::ZERO, |index| all.get(index).1);
-            (used.as_ref().map_or(Quantity::ZERO, |(all, _)| most(all)), most(all))
+            (used.map_or(Quantity::ZERO, |(all, _)| most(all)), most(all))
         };
         for (index, (name, schedule)) in self.rates.iter().enumerate() {
-            let (least, most) = own.get(index);
+            let (mut least, mut most) = own.get(index);
+            let mut after = used.map_or(Quantity::ZERO, |(_, own)| own.get(index).1);
+            let is_none = if most.is_zero() { all.get(index).1.is_zero() } else { true };
+            if let Some((_, free)) = self.free.iter().find(|(known, _)| known == name) {
+                let charged =
+                    |quantity| beyond(after, quantity, *free).ok_or_else(|| sum.overflow(name, quantity));
+                (least, most) = (charged(least)?, charged(most)?);
+                after = after.saturating_sub(*free);
+            }
             if !most.is_zero() {
-                let after = used.as_ref().map_or(Quantity::ZERO, |(_, own)| own.get(index).1);
                 let dearest = schedule.dearest(name, after, (least, most), sum.unit())?;
                 schedule.add(name, after, dearest, events, sum)?;
-            } else if used.is_none() && all.get(index).1.is_zero() {
+            } else if none && is_none {
                 // Unless the tariff says otherwise, nothing; and if it goes on from there it was owed before.
                 schedule.add_none(name, sum)?;
             }
         }
-        self.adjust(sum)
+        Ok(())
     }
 
-    /// What becomes of the sum of all prices, in this order.
-    fn adjust(&self, sum: &mut Sum) -> Result<(), PriceError> {
+    /// What becomes of the sum of all prices, in this order. Whether anything was used `before` matters to the minimum.
+    fn adjust(&self, before: bool, sum: &mut Sum) -> Result<(), PriceError> {
+        if let Some(free) = self.free_amount {
+            sum.free(free)?;
+        }
         if let Some(share) = self.discount {
             sum.discount(share)?;
         }
         if let Some(maximum) = self.maximum {
-            sum.lower(maximum);
+            sum.lower(maximum)?;
         }
-        self.minimum.map_or(Ok(()), |minimum| sum.raise(minimum))
+        self.minimum.map_or(Ok(()), |minimum| sum.raise(minimum, before))
+    }
+
+    /// Whether what a sum comes to depends on how large it is.
+    const fn has_limits(&self) -> bool {
+        self.free_amount.is_some() || self.maximum.is_some() || self.minimum.is_some()
     }
 
     /// Whether what one pays for this quantity is its own price and nothing else.
@@ -319,8 +363,10 @@ impl Tariff {
             Schedule::Percentage(share) => share.events().is_some_and(|events| events == name),
             _ => false,
         };
-        let adjusted = self.discount.is_some() || self.minimum.is_some() || self.maximum.is_some();
+        let adjusted = self.discount.is_some() || self.has_limits();
         !adjusted
+            && self.free.is_empty()
+            && self.matrix.is_none()
             && self.parts.is_empty()
             && self.alternatives.is_empty()
             && !self.rates.iter().any(|(_, schedule)| counts(schedule))

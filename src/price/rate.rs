@@ -115,9 +115,34 @@ impl Rate {
         }
     }
 
+    /// The price of 10 to the power of `power`, as [`read_per`](Self::read_per) reads it.
+    pub(super) fn write_per(self, power: u8) -> String {
+        let text = self.to_string();
+        let (whole, fraction) = text.split_once('.').unwrap_or((&text, ""));
+        let digits = format!("{fraction:0<width$}", width = usize::from(power));
+        let (moved, fraction) = digits.split_at(usize::from(power).min(digits.len()));
+        let joined = format!("{whole}{moved}");
+        let whole = match joined.trim_start_matches('0') {
+            "" => "0",
+            whole => whole,
+        };
+        if fraction.is_empty() { whole.to_owned() } else { format!("{whole}.{fraction}") }
+    }
+
     /// This as percent; `None` if that cannot be kept exactly.
     pub(super) fn hundredth(self) -> Option<Self> {
         Self::from_parts(self.digits, self.places.checked_add(2)?)
+    }
+
+    /// So many times this; `None` if that cannot be kept exactly.
+    pub(super) fn times(self, other: Self) -> Option<Self> {
+        let mut digits = u128::from(self.digits).checked_mul(u128::from(other.digits))?;
+        let mut places = self.places.checked_add(other.places)?;
+        while places > 0 && digits.is_multiple_of(10) {
+            digits = digits.checked_div(10)?;
+            places = places.saturating_sub(1);
+        }
+        Self::from_parts(digits.try_into().ok()?, places)
     }
 
     /// What is left of one after taking this; `None` if this is more, or if the rest cannot be kept exactly.

@@ -1,7 +1,7 @@
 //! How one quantity is priced.
 
 use super::line::{Sum, Why};
-use super::{Package, Percentage, PriceError, Rate, Tiers};
+use super::{Package, Percentage, PriceError, Rate, Rounding, Tiers};
 use crate::amount::Unit;
 use crate::usage::Quantity;
 
@@ -13,6 +13,12 @@ pub(super) enum Schedule {
     Volume(Tiers),
     Package(Package),
     Percentage(Box<Percentage>),
+    /// An amount of money times this, rounded to so many places by itself.
+    Dynamic {
+        multiplier: Rate,
+        places: u8,
+        rounding: Rounding,
+    },
     /// It counts the events of a percentage, and costs nothing itself.
     Counted,
 }
@@ -36,6 +42,9 @@ impl Schedule {
             Self::Percentage(share) => {
                 let events = share.events().map_or((Quantity::ZERO, Quantity::ZERO), |name| events(name));
                 share.add(name, after, quantity, events, sum)
+            }
+            Self::Dynamic { multiplier, places, rounding } => {
+                sum.multiply(name, after, quantity, *multiplier, (*places, *rounding))
             }
             Self::Counted => Ok(()),
         }

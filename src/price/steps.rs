@@ -89,6 +89,40 @@ impl Steps {
         i64::try_from(self.whole).is_ok().then_some(self)
     }
 
+    /// To the nearest number with so many decimal places of the whole currency unit, by this mode; `None` if its whole
+    /// steps are beyond `i64`.
+    pub(super) fn rounded(self, rounding: Rounding, places: u8, unit: Unit) -> Option<Self> {
+        // How many there are of the last place in full, whether that is odd, and the rest beside the middle.
+        let (odd, middle, exact, down, grain) = match places.checked_sub(unit.scale()) {
+            Some(finer) => {
+                let grain = ten_to(FRACTION_PLACES.checked_sub(finer)?);
+                let (count, rest) = (self.fraction.checked_div(grain)?, self.fraction.checked_rem(grain)?);
+                // Ten of a finer place are an even number of them.
+                let odd = if finer == 0 { !self.whole.is_multiple_of(2) } else { !count.is_multiple_of(2) };
+                let down = Self { fraction: self.fraction.checked_sub(rest)?, ..self };
+                let middle = rest.checked_mul(2)?.cmp(&grain);
+                // A whole step has no room in a fraction.
+                let grain = if grain == ONE { Self::of(1) } else { Self { whole: 0, fraction: grain } };
+                (odd, middle, rest == 0, down, grain)
+            }
+            None => {
+                let grain = u64::try_from(ten_to(unit.scale().checked_sub(places)?)).ok()?;
+                let (count, rest) = (self.whole.checked_div(grain)?, self.whole.checked_rem(grain)?);
+                let middle = rest.cmp(&grain.checked_div(2)?).then(self.fraction.cmp(&0));
+                let exact = rest == 0 && self.fraction == 0;
+                let down = Self::of(self.whole.checked_sub(rest)?);
+                (!count.is_multiple_of(2), middle, exact, down, Self::of(grain))
+            }
+        };
+        let up = match rounding {
+            Rounding::Down => false,
+            Rounding::HalfUp => middle.is_ge(),
+            Rounding::HalfEven => middle.is_gt() || (middle.is_eq() && odd),
+            Rounding::Up => !exact,
+        };
+        if up { down.plus(grain) } else { Some(down) }
+    }
+
     pub(super) fn round(self, rounding: Rounding, unit: Unit) -> Result<Amount, PriceError> {
         let middle = self.fraction.cmp(&MIDDLE);
         let up = match rounding {

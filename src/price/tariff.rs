@@ -1,11 +1,13 @@
 //! A tariff: the price of each quantity, and what becomes of their sum.
 
+use super::matrix::Lookup;
 use super::parts::Parts;
 use super::schedule::Schedule;
 use super::when::When;
 use super::{Package, Percentage, PriceError, Rate, Tiers};
+use crate::amount::Unit;
 use crate::text::quoted;
-use crate::usage::{QuantityName, Usage, is_name};
+use crate::usage::{Quantity, QuantityName, Usage, is_name};
 use std::sync::Arc;
 
 /// How a charge that falls between two steps of its unit is rounded, once, after everything is summed.
@@ -27,12 +29,28 @@ pub enum Rounding {
 }
 
 /// The prices of one kind of work: an optional fixed price per request, and a price for each named quantity, per unit, in
-/// [`Tiers`], by the [`Package`] or as a [`Percentage`]. From their sum a [discount](Self::with_discount) is taken, then it is
-/// lowered to a [maximum](Self::with_maximum) or raised to a [minimum](Self::with_minimum), and then rounded.
+/// [`Tiers`], by the [`Package`], as a [`Percentage`] or as a [multiple](Self::dynamic) of an amount. All of it can be another for
+/// [some moments, labels and sizes](Self::with_other), or for each combination of [labels](Self::with_matrix).
 ///
-/// Prices are decimal text in whole currency units and are kept exactly. An explicit rate of `0` makes a quantity
-/// free. A quantity that was used but has no rate is an error, never free by accident; *none* of such a quantity is
-/// fine, so that one report of usage can serve several tariffs.
+/// # In which order
+///
+/// 1. Of a quantity, what is [part of it](Self::part_of) and has a price of its own is taken out.
+/// 2. What is [free of it](Self::with_free) is taken off, and the rest is priced. A package and a percentage may have something
+///    free of their own, which comes after that.
+/// 3. Everything is summed, with the [fixed price](Self::fixed).
+/// 4. What is [free of the sum](Self::with_free_amount) is taken off,
+/// 5. then the [discount](Self::with_discount);
+/// 6. the rest is lowered to the [maximum](Self::with_maximum)
+/// 7. and raised to the [minimum](Self::with_minimum),
+/// 8. and then [rounded](Self::rounding), once.
+///
+/// # What is exact, none and missing
+///
+/// Prices are decimal text in whole currency units and are kept exactly; so are fractions of a quantity, between
+/// [tiers](Tiers) as well. An explicit rate of `0` makes a quantity free. A quantity that was used but has no rate is an
+/// error, never free by accident, unless everything else is [free](Self::free); *none* of such a quantity is fine, so
+/// that one report of usage can serve several tariffs. None of a quantity costs nothing, but for the flat price of a first
+/// tier [that says so](Tiers::with_first_flat_at_none); the fixed price and the minimum are owed even then.
 ///
 /// ```
 /// use billing_guard::{Rounding, Tariff, Unit, Usage};
@@ -54,6 +72,10 @@ pub struct Tariff {
     pub(super) fixed: Option<Rate>,
     pub(super) rates: Vec<(QuantityName, Schedule)>,
     pub(super) others: Others,
+    /// How much of a quantity is free, before its price begins.
+    pub(super) free: Vec<(QuantityName, Quantity)>,
+    /// How much of the sum is free.
+    pub(super) free_amount: Option<Rate>,
     /// The share of one that is taken off.
     pub(super) discount: Option<Rate>,
     pub(super) minimum: Option<Rate>,
@@ -65,6 +87,8 @@ pub struct Tariff {
     pub(super) parts: Parts,
     /// Other prices that take the place of these: the first that applies.
     pub(super) alternatives: Vec<(When, Arc<Tariff>)>,
+    /// Other prices by labels, which are looked at after the alternatives.
+    pub(super) matrix: Option<Lookup>,
 }
 
 /// What a quantity without a rate of its own costs.
@@ -80,6 +104,8 @@ impl Tariff {
     pub const MAX_RATES: usize = Usage::MAX;
     /// The most other prices.
     pub const MAX_ALTERNATIVES: usize = 64;
+    /// How deep other prices can be nested in other prices.
+    pub const MAX_DEPTH: usize = 8;
 
     /// A tariff that prices nothing yet.
     #[must_use]
@@ -106,6 +132,8 @@ impl Tariff {
             fixed: None,
             rates: Vec::new(),
             others,
+            free: Vec::new(),
+            free_amount: None,
             discount: None,
             minimum: None,
             maximum: None,
@@ -113,6 +141,7 @@ impl Tariff {
             after: None,
             parts: Parts::new(),
             alternatives: Vec::new(),
+            matrix: None,
         }
     }
 
@@ -265,6 +294,39 @@ impl Tariff {
         }
     }
 
+    /// The same with a quantity that is an amount of money, such as what a provider asked for the work, priced at so many
+    /// times as much. The product is rounded by itself, to so many decimal places of the whole currency unit; to round
+    /// nothing but the sum of everything, use [`per_unit`](Self::per_unit) with the multiplier for a price. Nobody knows
+    /// the amount before: hold for the most that it can be.
+    ///
+    /// ```
+    /// # use billing_guard::{Quantity, Rounding, Tariff, Unit, Usage};
+    /// let tariff = Tariff::new().dynamic("provider_cost", "1.2", 2, Rounding::HalfUp)?;
+    /// let usage = Usage::new().with("provider_cost", "0.3375".parse::<Quantity>()?);
+    /// assert_eq!(tariff.charge(&usage, Unit::new("USD", 6)?)?.human().to_string(), "0.41 USD");
+    /// let exact = Tariff::new().per_unit("provider_cost", "1.2")?;
+    /// assert_eq!(exact.charge(&usage, Unit::new("USD", 6)?)?.human().to_string(), "0.405 USD");
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
+    /// # Errors
+    /// As [`per_unit`](Self::per_unit), and [`PriceError::InvalidPlaces`] for more than 12 places.
+    pub fn dynamic(
+        self,
+        name: impl Into<QuantityName>,
+        multiplier: &str,
+        places: u8,
+        rounding: Rounding,
+    ) -> Result<Self, PriceError> {
+        if places > Unit::MAX_SCALE {
+            return Err(PriceError::InvalidPlaces { places });
+        }
+        self.with_schedule(
+            name.into(),
+            Schedule::Dynamic { multiplier: multiplier.parse()?, places, rounding },
+        )
+    }
+
     /// As [`graduated`](Self::graduated), of a quantity that is an amount of money: the unit prices of the tiers are percent
     /// of it.
     ///
@@ -291,100 +353,17 @@ impl Tariff {
         if !is_name(&name) {
             return Err(PriceError::InvalidQuantityName { name: quoted(&name) });
         }
-        let full = self.rates.len() >= Self::MAX_RATES;
-        match self.rates.iter_mut().find(|(known, _)| *known == name) {
-            // What counts events may have a price as well.
-            Some((_, known)) if *known == Schedule::Counted => *known = schedule,
-            Some(_) => return Err(PriceError::DuplicateQuantity { name: quoted(&name) }),
-            None if full => return Err(PriceError::TooManyQuantities { name: quoted(&name) }),
-            None => self.rates.push((name, schedule)),
+        // What counts events may have a price as well, and prices stand in the order in which they are stated.
+        self.rates.retain(|(known, schedule)| *known != name || *schedule != Schedule::Counted);
+        if self.schedule(&name).is_some() {
+            return Err(PriceError::DuplicateQuantity { name: quoted(&name) });
         }
+        if self.rates.len() >= Self::MAX_RATES {
+            return Err(PriceError::TooManyQuantities { name: quoted(&name) });
+        }
+        self.rates.push((name, schedule));
         self.parts.relate(&self.rates);
         Ok(self)
-    }
-
-    /// The same with so many percent taken off every charge, before its minimum and maximum. A discount stated later
-    /// replaces this one.
-    ///
-    /// ```
-    /// # use billing_guard::{Tariff, Unit, Usage};
-    /// let tariff = Tariff::new().per_unit("rows", "0.10")?.with_discount("12.5")?;
-    /// let usd = Unit::new("USD", 3)?;
-    /// assert_eq!(tariff.charge(&Usage::new().with("rows", 3_u64), usd)?, usd.amount("0.262")?);
-    /// # Ok::<(), Box<dyn std::error::Error>>(())
-    /// ```
-    ///
-    /// # Errors
-    /// [`PriceError::InvalidRate`], [`PriceError::InexactRate`], or [`PriceError::InvalidDiscount`] beyond 100.
-    pub fn with_discount(mut self, percent: &str) -> Result<Self, PriceError> {
-        let share = Rate::read_per(percent, 2)?;
-        if share.rest_of_one().is_none() {
-            return Err(PriceError::InvalidDiscount { percent: quoted(percent) });
-        }
-        self.discount = Some(share);
-        Ok(self)
-    }
-
-    /// The same with a minimum for each charge, owed even if nothing is used.
-    ///
-    /// ```
-    /// # use billing_guard::{Tariff, Unit, Usage};
-    /// let tariff = Tariff::new().per_unit("rows", "0.10")?.with_minimum("0.50")?.with_maximum("20")?;
-    /// let usd = Unit::new("USD", 2)?;
-    /// let charge = |rows: u64| tariff.charge(&Usage::new().with("rows", rows), usd);
-    /// assert_eq!((charge(3)?, charge(30)?), (usd.amount("0.50")?, usd.amount("3")?));
-    /// assert_eq!(charge(300)?, usd.amount("20")?);
-    /// # Ok::<(), Box<dyn std::error::Error>>(())
-    /// ```
-    ///
-    /// # Errors
-    /// [`PriceError::InvalidRate`], [`PriceError::InexactRate`] or, if the maximum is lower, [`PriceError::Contradiction`].
-    pub fn with_minimum(mut self, price: &str) -> Result<Self, PriceError> {
-        self.minimum = Some(price.parse()?);
-        self.check_limits()
-    }
-
-    /// The same with a maximum for each charge.
-    ///
-    /// # Errors
-    /// [`PriceError::InvalidRate`], [`PriceError::InexactRate`] or, if the minimum is higher, [`PriceError::Contradiction`].
-    pub fn with_maximum(mut self, price: &str) -> Result<Self, PriceError> {
-        self.maximum = Some(price.parse()?);
-        self.check_limits()
-    }
-
-    fn check_limits(self) -> Result<Self, PriceError> {
-        match (self.minimum, self.maximum) {
-            (Some(minimum), Some(maximum)) if minimum > maximum => {
-                Err(PriceError::Contradiction { minimum, maximum })
-            }
-            _ => Ok(self),
-        }
-    }
-
-    /// The same for work that comes after other work: tiers, packages and what is free go on from what was used before,
-    /// this month say, so that a charge is the price of all less the price of what was used before. The fixed price, a
-    /// minimum and a maximum are those of each charge. Where all costs less than what was used before did, by
-    /// [`volume`](Self::volume), the quantity costs nothing. It goes for the [other prices](Self::with_other) stated so
-    /// far as well.
-    ///
-    /// ```
-    /// # use billing_guard::{Tariff, Tiers, Unit, Usage};
-    /// let tiers = Tiers::new().up_to(100_u64, "0.10")?.beyond("0.05")?;
-    /// let tariff = Tariff::new().graduated("calls", tiers)?;
-    /// let usd = Unit::new("USD", 2)?;
-    /// let later = tariff.clone().after(Usage::new().with("calls", 90_u64));
-    /// // Ten are left at ten cents, and ten more cost five.
-    /// assert_eq!(later.charge(&Usage::new().with("calls", 20_u64), usd)?, usd.amount("1.50")?);
-    /// # Ok::<(), Box<dyn std::error::Error>>(())
-    /// ```
-    #[must_use]
-    pub fn after(mut self, used: Usage) -> Self {
-        for (_, other) in &mut self.alternatives {
-            *other = Arc::new(Self::clone(other).after(used.clone()));
-        }
-        self.after = Some(used);
-        self
     }
 
     /// The same with one quantity counted within another: tokens read from a cache are some of the input tokens, so that
@@ -433,6 +412,11 @@ impl Tariff {
         }
         self.parts.relate(&self.rates);
         Ok(self)
+    }
+
+    /// Whether it states any price, or that everything else is free.
+    pub(super) fn has_prices(&self) -> bool {
+        self.fixed.is_some() || !self.rates.is_empty() || self.others == Others::Free
     }
 
     /// The same with charges rounded this way. Without it they are rounded [`Down`](Rounding::Down).

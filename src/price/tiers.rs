@@ -10,7 +10,7 @@ use crate::usage::Quantity;
 /// Prices by how much of a quantity is used: tiers, each up to a bound, the last without one.
 ///
 /// A bound belongs to the tier below it: with `up_to(100)`, a hundred is in that tier and anything more, if only by a
-/// fraction, is in the next. What a tier costs depends on how the tariff reads them:
+/// fraction, is in the next, unless only [whole units](Self::with_whole_units) count. What a tier costs depends on how the tariff reads them:
 /// [`graduated`](crate::Tariff::graduated) prices each share of the quantity in the tier it falls into,
 /// [`volume`](crate::Tariff::volume) prices all of it in the tier that the whole quantity reaches.
 ///
@@ -28,16 +28,17 @@ use crate::usage::Quantity;
 /// ```
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Tiers {
-    tiers: Vec<Tier>,
-    first_flat_at_none: bool,
+    pub(super) tiers: Vec<Tier>,
+    pub(super) first_flat_at_none: bool,
+    pub(super) whole_units: bool,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct Tier {
+pub(super) struct Tier {
     /// Inclusive; `None` for the last.
-    up_to: Option<Quantity>,
-    unit: Rate,
-    flat: Rate,
+    pub(super) up_to: Option<Quantity>,
+    pub(super) unit: Rate,
+    pub(super) flat: Rate,
 }
 
 impl Tiers {
@@ -47,7 +48,7 @@ impl Tiers {
     /// No tiers yet.
     #[must_use]
     pub const fn new() -> Self {
-        Self { tiers: Vec::new(), first_flat_at_none: false }
+        Self { tiers: Vec::new(), first_flat_at_none: false, whole_units: false }
     }
 
     /// The same with a tier up to this bound, the bound included, and its price of one unit.
@@ -103,6 +104,25 @@ impl Tiers {
         self
     }
 
+    /// The same, except that only whole units are counted: a unit that is begun counts as one. Billing systems disagree
+    /// on this too; without it, fractions are priced as such, and 100.5 is half a unit beyond a bound of 100.
+    /// [After](crate::Tariff::after) other work, a unit is one whoever began it.
+    ///
+    /// ```
+    /// # use billing_guard::{Quantity, Tariff, Tiers, Unit, Usage};
+    /// let tiers = Tiers::new().up_to(100_u64, "1")?.beyond("0.50")?;
+    /// let (usd, hours) = (Unit::new("USD", 2)?, Usage::new().with("hours", "100.5".parse::<Quantity>()?));
+    /// assert_eq!(Tariff::new().graduated("hours", tiers.clone())?.charge(&hours, usd)?, usd.amount("100.25")?);
+    /// let whole = Tariff::new().graduated("hours", tiers.with_whole_units())?;
+    /// assert_eq!(whole.charge(&hours, usd)?, usd.amount("100.50")?);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[must_use]
+    pub const fn with_whole_units(mut self) -> Self {
+        self.whole_units = true;
+        self
+    }
+
     fn with_tier(mut self, up_to: Option<Quantity>, unit_price: &str) -> Result<Self, PriceError> {
         let unit = unit_price.parse()?;
         let last = self.tiers.last().map(|tier| tier.up_to);
@@ -121,7 +141,11 @@ impl Tiers {
 
     /// Whether every quantity has a tier.
     pub(super) fn check(&self) -> Result<(), PriceError> {
+        let fraction = |tier: &Tier| tier.up_to.is_some_and(|bound| bound.places() > 0);
         match self.tiers.last() {
+            Some(_) if self.whole_units && self.tiers.iter().any(fraction) => {
+                Err(invalid("whole units need whole bounds"))
+            }
             Some(Tier { up_to: None, .. }) => Ok(()),
             _ => Err(invalid("the last tier must be one without a bound")),
         }
@@ -152,7 +176,7 @@ impl Tiers {
         quantity: Quantity,
         sum: &mut Sum,
     ) -> Result<(), PriceError> {
-        let all = after.checked_add(quantity).ok_or_else(|| sum.overflow(name, quantity))?;
+        let (after, all) = self.counted(after, quantity).ok_or_else(|| sum.overflow(name, quantity))?;
         let mut lower = Quantity::ZERO;
         for tier in &self.tiers {
             if all <= lower {
@@ -172,6 +196,12 @@ impl Tiers {
         Ok(())
     }
 
+    /// From where to where a quantity counts that comes after another; `None` if that cannot be kept exactly.
+    fn counted(&self, after: Quantity, quantity: Quantity) -> Option<(Quantity, Quantity)> {
+        let all = after.checked_add(quantity)?;
+        if self.whole_units { Some((after.rounded_up()?, all.rounded_up()?)) } else { Some((after, all)) }
+    }
+
     /// Adds all of a quantity in the tier that it reaches, less what was owed for what it comes after.
     pub(super) fn volume(
         &self,
@@ -180,7 +210,8 @@ impl Tiers {
         quantity: Quantity,
         sum: &mut Sum,
     ) -> Result<(), PriceError> {
-        let all = after.checked_add(quantity).ok_or_else(|| sum.overflow(name, quantity))?;
+        let (after, all) = self.counted(after, quantity).ok_or_else(|| sum.overflow(name, quantity))?;
+        let quantity = all.saturating_sub(after);
         let reached = |quantity| self.tiers.iter().find(|tier| tier.end(quantity) == quantity);
         // There are both: the last has no bound.
         let (Some(before), Some(now)) = (reached(after), reached(all)) else {

@@ -1,10 +1,10 @@
 //! When another price applies: for large requests, at times of the day, from a date on, for a label.
 
-use super::PriceError;
+use super::{PriceError, Tariff};
 use crate::clock::{DAY, Timestamp};
 use crate::id::Labels;
 use crate::text::quoted;
-use crate::usage::{Quantity, QuantityName};
+use crate::usage::{Quantity, QuantityName, UsageError, is_name};
 
 /// When the prices of another tariff take the place of a tariff's own. See [`Tariff::with_other`](crate::Tariff::with_other).
 ///
@@ -24,10 +24,10 @@ use crate::usage::{Quantity, QuantityName};
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct When(Condition);
+pub struct When(pub(super) Condition);
 
 #[derive(Clone, Debug, PartialEq, Eq)]
-enum Condition {
+pub(super) enum Condition {
     /// The sum of these quantities is above the bound, or reaches it.
     Used {
         names: Vec<QuantityName>,
@@ -44,12 +44,12 @@ enum Condition {
 
 /// A time of the day, in minutes from midnight; the end is exclusive.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct Window {
-    from: i64,
-    until: i64,
+pub(super) struct Window {
+    pub(super) from: i64,
+    pub(super) until: i64,
     /// One bit for each day of the week on which it may begin, Monday first.
-    days: u8,
-    offset: i64,
+    pub(super) days: u8,
+    pub(super) offset: i64,
 }
 
 /// Whether a condition holds.
@@ -146,6 +146,21 @@ impl When {
             window.offset = i64::from(minutes);
         }
         Ok(self)
+    }
+
+    /// Whether it can hold at all: names and labels are ones that work can have.
+    pub(super) fn check(&self) -> Result<(), PriceError> {
+        match &self.0 {
+            Condition::Used { names, .. } if names.len() > Tariff::MAX_RATES => {
+                Err(UsageError::TooMany { count: names.len() }.into())
+            }
+            Condition::Used { names, .. } => match names.iter().find(|name| !is_name(name)) {
+                Some(name) => Err(PriceError::InvalidQuantityName { name: quoted(name) }),
+                None => Ok(()),
+            },
+            Condition::Label { name, value } => Ok(Labels::new([(name, value)]).map(|_| ())?),
+            Condition::Since(_) | Condition::Daily(_) => Ok(()),
+        }
     }
 
     /// Whether it depends on how much is used, and on nothing else.

@@ -2,6 +2,7 @@
 
 use crate::account::{Applied, Balance};
 use crate::cap::Counter;
+use crate::captured::Captured;
 use crate::clock::Timestamp;
 use crate::conformance::broken::ledger::Account;
 use crate::entry::Entry;
@@ -13,7 +14,6 @@ use crate::ledger::request::{
     StatementRequest, SweepRequest, VoidRequest,
 };
 use crate::ledger::rules::{AccountState, Changes};
-use crate::receipt::Captured;
 
 /// What is being decided or booked.
 #[derive(Clone, Copy, Debug)]

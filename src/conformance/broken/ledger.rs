@@ -13,6 +13,7 @@ use std::time::Duration;
 use crate::account::Applied;
 use crate::amount::Unit;
 use crate::cap::{Caps, Counter, CounterKey};
+use crate::captured::Captured;
 use crate::clock::{Clock, ManualClock, Timestamp};
 use crate::conformance::broken::hooks::{Ask, Due, Hooks, Occasion, View};
 use crate::entry::{ChargeRef, Entry, Operation};
@@ -25,7 +26,6 @@ use crate::ledger::request::{
 };
 use crate::ledger::rules::{self, AccountState, Changes, Decision, Outcome, Source, Stop};
 use crate::limits::Limits;
-use crate::receipt::Captured;
 
 /// What it says if a fault leaves it without an answer.
 pub(super) const BREAKS_DOWN: &str = "a rule asked for what is not due";

@@ -49,6 +49,14 @@ impl KeyPath {
         self.under(&octave.to_be_bytes(), b's')
     }
 
+    /// The same path for one of several quantities.
+    pub(crate) fn about(mut self, name: &str) -> Self {
+        for level in self.levels.iter_mut().take(usize::from(self.count)) {
+            *level = digest(digest(*level, name.as_bytes()), b"q");
+        }
+        self
+    }
+
     fn under(mut self, part: &[u8], kind: u8) -> Self {
         let above = self.levels().last().copied().unwrap_or_default();
         let level = digest(digest(above, part), &[kind]);

@@ -4,6 +4,7 @@ use std::fmt;
 
 use crate::account::Applied;
 use crate::amount::Unit;
+use crate::captured::Captured;
 use crate::clock::Timestamp;
 use crate::entry::{ChargeRef, Entry, Operation};
 use crate::error::LedgerError;
@@ -14,7 +15,6 @@ use crate::ledger::request::{
     CaptureRequest, FindRequest, HoldRequest, PostKind, PostRequest, ResizeRequest, VoidRequest,
 };
 use crate::ledger::rules::AccountState;
-use crate::receipt::Captured;
 
 /// What is asked of one account.
 #[derive(Clone, Debug)]

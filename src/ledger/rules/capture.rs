@@ -5,13 +5,13 @@ use super::credit::{self, How};
 use super::holds::{check_released, shared};
 use super::{AccountState, Changes, Decision, Outcome, Stop, not_negative};
 use crate::cap::Counter;
+use crate::captured::Captured;
 use crate::clock::Timestamp;
 use crate::entry::{Detail, Entry, EntryKind, Operation};
 use crate::error::LedgerError;
 use crate::few::Few;
 use crate::hold::{HoldState, HoldStatus, LateCapture, OverCapture};
 use crate::ledger::request::{CaptureMode, CaptureRequest};
-use crate::receipt::Captured;
 
 /// Clause 6: settles a hold up to an absolute total.
 ///

@@ -7,6 +7,7 @@ use std::sync::atomic::Ordering;
 use std::task::{Context, Poll};
 
 use crate::account::{Applied, Balance};
+use crate::captured::Captured;
 use crate::conformance::broken::hooks::{Method, WhenCut};
 use crate::conformance::broken::ledger::{RulesLedger, unavailable};
 use crate::entry::Entry;
@@ -20,7 +21,6 @@ use crate::ledger::request::{
     BalanceRequest, CaptureRequest, CountersRequest, FindRequest, HoldRequest, HoldsRequest, PostRequest,
     ResizeRequest, StatementRequest, SweepRequest, VoidRequest,
 };
-use crate::receipt::Captured;
 
 impl RulesLedger {
     /// Submits a change: does it now, if its store can be reached.

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Mutex;
 
 use crate::account::{Applied, Balance};
+use crate::captured::Captured;
 use crate::entry::{ChargeRef, Entry, EntryKind};
 use crate::error::LedgerError;
 use crate::hold::{HoldState, HoldStatus};
@@ -16,7 +17,6 @@ use crate::ledger::request::{
     PostRequest, ResizeRequest, StatementRequest, SweepRequest, VoidRequest,
 };
 use crate::ledger::{Ledger, LedgerExt};
-use crate::receipt::Captured;
 
 /// Takes notes of the ledger inside. Its own lock is std's, held over no choice of the scheduler.
 #[derive(Debug)]
