@@ -9,8 +9,8 @@ use std::hint::black_box;
 use std::sync::{Arc, Mutex};
 
 use billing_guard::{
-    AccountId, Amount, HoldRequest, IdempotencyKey, Ledger, LedgerExt, MemoryLedger, MemorySettings,
-    StatementRequest, SystemClock, Unit, wait,
+    AccountId, Amount, Guard, HoldRequest, IdempotencyKey, Job, Ledger, LedgerExt, MemoryLedger,
+    MemorySettings, StatementRequest, SystemClock, Tariff, Unit, Usage, wait,
 };
 use criterion::{BatchSize, Criterion, criterion_group, criterion_main};
 
@@ -90,5 +90,21 @@ fn single(criterion: &mut Criterion) {
     });
 }
 
-criterion_group!(benches, cycles, single);
+/// What a stream asks for each piece that it delivers, as long as its hold covers it.
+fn spends(criterion: &mut Criterion) {
+    let unit = usd(0).unit();
+    let tariff = Tariff::new().per_million("input_tokens", "2.50").expect("a price");
+    let tariff = tariff.per_million("output_tokens", "10").expect("a price");
+    let guard = Guard::in_memory(unit).price("answer", tariff).build().expect("a guard");
+    wait(guard.top_up(&account(1), IdempotencyKey::unique(), usd(i64::MAX))).expect("a top-up");
+    let job = Job::new("answer").exact("input_tokens", 1_200_u64).at_most("output_tokens", 1_u64 << 36);
+    let hold = wait(guard.hold(&account(1), job)).expect("a hold");
+    hold.record(&Usage::new().with("input_tokens", 1_200_u64)).expect("a price");
+    let piece = Usage::new().with("output_tokens", 1_u64);
+    criterion.bench_function("spend within", |bencher| {
+        bencher.iter(|| wait(hold.spend(black_box(&piece))).expect("covered"));
+    });
+}
+
+criterion_group!(benches, cycles, single, spends);
 criterion_main!(benches);

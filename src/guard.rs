@@ -12,8 +12,10 @@ mod job;
 mod meter;
 mod notices;
 mod prices;
+mod progress;
 mod quote;
 mod refused;
+mod settlement;
 mod setup;
 mod stream;
 
@@ -229,7 +231,7 @@ impl Guard {
             match asked {
                 Ok((applied, courtesy)) => {
                     let notices = inner.notices(&account, &applied, courtesy, job.notice_context);
-                    Ok(Hold::open(inner, account, job, estimate, applied, notices))
+                    Ok(Hold::open(inner, account, job, estimate, &applied, notices))
                 }
                 Err(error) => inner.observed_hold(account, job, Some(estimate), error),
             }

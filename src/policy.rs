@@ -54,8 +54,41 @@ pub enum Holding {
     /// For what the guard's [forecast](crate::UsageForecast) expects to suffice, at the coverage that was set. While it knows
     /// too little, for the bound.
     Forecast,
-    /// For what such work usually takes: it grows as the work goes on, along the forecast, by
-    /// [`Hold::spend`](crate::Hold::spend). Only for work that asks before it delivers.
+    /// For what such work usually takes, and more as it goes on: each time that [`Hold::spend`](crate::Hold::spend) finds it not
+    /// covered, the hold grows to what the forecast expects of work that has come so far. It holds least, at about one
+    /// change of the hold in two pieces of work, and none of it is uncollected. While nothing is known it begins with a sixteenth
+    /// of the bound and grows by half.
+    ///
+    /// Only for work that asks before it delivers, and ends where it is told to. What ends at what is
+    /// [covered](crate::Hold::covers) without asking has ended too early.
+    ///
+    /// ```
+    /// use billing_guard::{AccountId, Cover, Guard, Holding, Job, Policy, Tariff, Unit, Usage, wait};
+    ///
+    /// let usd = Unit::new("USD", 6)?;
+    /// let guard = Guard::in_memory(usd)
+    ///     .price("answer", Tariff::new().per_unit("tokens", "0.001")?)
+    ///     .policy(Policy::new().with_holding(Holding::Grow))
+    ///     .build()?;
+    /// # let account = AccountId::new("acct_1")?;
+    /// # wait(guard.top_up(&account, "payment-1".parse()?, usd.amount("10")?))?;
+    /// let answer = |tokens: u64| {
+    ///     let mut hold = wait(guard.hold(&account, Job::new("answer").at_most("tokens", 4_096_u64)))?;
+    ///     let began_with = hold.amount();
+    ///     for _ in 0..tokens {
+    ///         match wait(hold.spend(&Usage::new().with("tokens", 1_u64)))? {
+    ///             Cover::Within { .. } => {} // Deliver it.
+    ///             Cover::Exhausted(_) => break,
+    ///         }
+    ///     }
+    ///     wait(hold.capture_recorded())?;
+    ///     Ok::<_, billing_guard::Error>(began_with)
+    /// };
+    /// assert_eq!(answer(80)?, usd.amount("0.256")?);
+    /// // Now that one is known to have taken 80 tokens:
+    /// assert!(answer(75)?.minor() < usd.amount("0.1")?.minor());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     Grow,
 }
 

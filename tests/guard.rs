@@ -178,7 +178,7 @@ fn dropping_a_handle_settles_as_the_job_says() {
     let open = |on_drop| wait(guard.hold(&account(), up_to(100).with_on_drop(on_drop))).unwrap();
     drop(open(OnDrop::Settle));
     assert_eq!(standing(&guard), (dollars("10"), dollars("0")), "nothing recorded: given back");
-    let mut hold = open(OnDrop::Settle);
+    let hold = open(OnDrop::Settle);
     hold.record(&rows(20)).unwrap();
     hold.record(&rows(5)).unwrap();
     drop(hold);
@@ -192,7 +192,7 @@ fn dropping_a_handle_settles_as_the_job_says() {
 #[test]
 fn a_panic_in_the_work_charges_what_was_recorded() {
     let guard = funded("10", Policy::new());
-    let mut hold = wait(guard.hold(&account(), up_to(100))).unwrap();
+    let hold = wait(guard.hold(&account(), up_to(100))).unwrap();
     let work = std::thread::spawn(move || {
         hold.record(&rows(30)).unwrap();
         panic!("the work failed");
@@ -211,7 +211,7 @@ fn a_bad_record_or_capture_names_the_quantity_and_changes_nothing() {
         assert_eq!(error.refusal().kind().status(), 500, "{error:?}");
         assert!(wait(hold.capture(&usage)).is_err());
     }
-    assert_eq!(hold.recorded(), &rows(10));
+    assert_eq!(hold.recorded(), rows(10));
     drop(hold);
     assert_eq!(
         standing(&guard),

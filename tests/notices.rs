@@ -375,7 +375,7 @@ fn across_threads_and_guards_each_crossing_is_told_once() {
                         let mut hold =
                             wait(guard.hold(&account(), Job::new("cents").at_most("cents", 10_u32))).unwrap();
                         let used = u32::from((turn + node).is_multiple_of(2)) * 6;
-                        told.extend_from_slice(hold.notices());
+                        told.extend(hold.notices());
                         let receipt = wait(hold.capture(&Usage::new().with("cents", used))).unwrap();
                         told.extend_from_slice(receipt.notices());
                     }
@@ -451,14 +451,14 @@ proptest! {
                 Step::HoldAndVoid(amount) => {
                     let amount = u32::try_from(amount.min(balance.max(0))).unwrap();
                     let mut hold = wait(world.guard.hold(&account(), Job::new("cents").at_most("cents", amount))).unwrap();
-                    told.extend_from_slice(hold.notices());
+                    told.extend(hold.notices());
                     wait(hold.void()).unwrap();
                 }
                 Step::HoldAndCapture(amount, used) => {
                     let amount = amount.min(balance.max(0));
                     let job = Job::new("cents").at_most("cents", u32::try_from(amount).unwrap());
                     let mut hold = wait(world.guard.hold(&account(), job)).unwrap();
-                    told.extend_from_slice(hold.notices());
+                    told.extend(hold.notices());
                     let used = Usage::new().with("cents", u32::try_from(used.min(amount)).unwrap());
                     let receipt = wait(hold.capture(&used)).unwrap();
                     told.extend_from_slice(receipt.notices());

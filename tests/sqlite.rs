@@ -182,7 +182,7 @@ fn each_crossing_is_told_once_by_two_engines_on_one_file() {
                 other => {
                     let job = Job::new("cents").at_most("cents", 5_u32);
                     let mut hold = wait(guard.hold(&account, job)).unwrap();
-                    told.extend_from_slice(hold.notices());
+                    told.extend(hold.notices());
                     if other == 1 {
                         let receipt = wait(hold.capture(&Usage::new().with("cents", 3_u32))).unwrap();
                         told.extend_from_slice(receipt.notices());

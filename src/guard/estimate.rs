@@ -54,9 +54,13 @@ impl Inner {
         job.estimate_at(&job.price, self.starts(account, job), &self.prices.read(), &*self.clock)
     }
 
+    pub(super) fn holding(&self, job: &Job) -> Holding {
+        job.holding.unwrap_or(self.policy.holding)
+    }
+
     /// With how much of each bounded quantity to begin, if it is not all. The job has been checked.
     fn starts(&self, account: &AccountId, job: &Job) -> Vec<Start> {
-        let holding = job.holding.unwrap_or(self.policy.holding);
+        let holding = self.holding(job);
         if holding == Holding::Ceiling {
             let own = job.beginning.iter().map(|(name, first)| Start {
                 name: name.clone(),
@@ -70,7 +74,7 @@ impl Inner {
         let starts = job.bounded().map(|(name, _, most)| {
             let path = job.path_of(account, name);
             let own = job.beginning_of(name);
-            let expected = Expected::of(&forecast, path, most);
+            let expected = Expected::of(&forecast, path, most, holding);
             let first = own.unwrap_or_else(|| expected.first(most));
             let usual = self.policy.shrink_to.filter(|_| own.is_none()).zip(expected.usual(&forecast));
             let enough = usual.map_or(first, |(percent, usual)| {

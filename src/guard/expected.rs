@@ -3,6 +3,7 @@
 use std::fmt;
 
 use crate::forecast::{KeyPath, Prediction, UsageForecast};
+use crate::policy::Holding;
 use crate::sync::{PoisonError, RwLock, RwLockReadGuard};
 use crate::usage::Quantity;
 
@@ -76,16 +77,25 @@ impl Step {
 }
 
 impl Expected {
-    pub(super) fn of(forecast: &UsageForecast, path: KeyPath, most: Quantity) -> Self {
+    pub(super) fn of(forecast: &UsageForecast, path: KeyPath, most: Quantity, holding: Holding) -> Self {
         let step = if most.places() == 0 { Step::One } else { Step::Thousandth };
         let ceiling = step.count(most);
-        let prediction = forecast.predict(&path, ceiling);
+        let prediction = match holding {
+            Holding::Grow => forecast.begin(&path, ceiling),
+            Holding::Forecast | Holding::Ceiling => forecast.predict(&path, ceiling),
+        };
         Self { path, prediction, step, ceiling }
     }
 
     /// How much to hold for at first.
     pub(super) fn first(&self, most: Quantity) -> Quantity {
         self.quantity(self.prediction.units(), most)
+    }
+
+    /// How much to hold for when so much is used and there is more to come. What is used may be beyond the bound.
+    pub(super) fn further(&self, forecast: &UsageForecast, used: Quantity, most: Quantity) -> Quantity {
+        let units = forecast.further(&self.path, self.step.count(used), self.ceiling);
+        self.quantity(units, most).max(used)
     }
 
     /// How much such work usually takes, if that is known.

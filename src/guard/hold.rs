@@ -2,24 +2,20 @@
 
 use std::fmt;
 use std::sync::Arc;
-use std::time::Instant;
 
+use super::Inner;
 use super::error::Error;
 use super::estimate::{Estimate, Start};
 use super::job::Job;
-use super::{Inner, unbooked};
+use super::progress::{Held, Progress};
+use super::settlement::Settlement;
 use crate::account::Applied;
 use crate::amount::Amount;
-use crate::error::LedgerError;
-use crate::hold::{HoldState, OverCapture};
+use crate::hold::HoldState;
 use crate::id::{AccountId, IdempotencyKey};
-use crate::ledger::future::LedgerFuture;
-use crate::ledger::request::{CaptureRequest, VoidRequest};
 use crate::notice::Notice;
-use crate::policy::OnDrop;
 use crate::price::Tariff;
-use crate::receipt::{PricedWork, Receipt};
-use crate::sync::{AtomicBool, Ordering};
+use crate::sync::{Mutex, MutexGuard, PoisonError};
 use crate::usage::{Quantity, Usage};
 
 /// Money set aside for a piece of work, and the way to charge for it.
@@ -45,77 +41,68 @@ use crate::usage::{Quantity, Usage};
 /// ```
 ///
 /// Owns everything it needs: send it along with the work. If it is dropped before a capture or void was submitted,
-/// the job's [`OnDrop`] decides; dropping submits and never waits.
+/// the job's [`OnDrop`](crate::OnDrop) decides; dropping submits and never waits.
+///
+/// # Several workers
+///
+/// A batch job is one hold and many workers: put it into an [`Arc`]. Whoever is told [`Cover::Within`](crate::Cover::Within)
+/// may deliver, and all of them together are never told so beyond what is held. Who finds that the hold does not cover its
+/// piece makes it grow for all. When the workers are done, take the handle out of the `Arc` to capture what they recorded;
+/// if that never comes, the last of them to let go of it settles it as any handle that is dropped.
+///
+/// ```
+/// use std::sync::Arc;
+///
+/// use billing_guard::{AccountId, Cover, Error, Guard, Job, Tariff, Unit, Usage, wait};
+///
+/// # let usd = Unit::new("USD", 6)?;
+/// # let guard = Guard::in_memory(usd).price("scan", Tariff::new().per_unit("pages", "0.01")?).build()?;
+/// # let account = AccountId::new("acct_1")?;
+/// wait(guard.top_up(&account, "payment-1".parse()?, usd.amount("2.50")?))?;
+/// // 1,000 pages would be 10 USD. It begins with what 20 cost.
+/// let job = Job::new("scan").at_most("pages", 1_000_u64).beginning_with("pages", 20_u64);
+/// let hold = Arc::new(wait(guard.hold(&account, job))?);
+/// let workers: Vec<_> = (0..4)
+///     .map(|_| {
+///         let hold = Arc::clone(&hold);
+///         std::thread::spawn(move || -> Result<u64, Error> {
+///             let (mut pages, page) = (0, Usage::new().with("pages", 1_u64));
+///             while let Cover::Within { .. } = wait(hold.spend(&page))? {
+///                 pages += 1; // Scan a page here.
+///             }
+///             Ok(pages)
+///         })
+///     })
+///     .collect();
+/// let mut pages = 0;
+/// for worker in workers {
+///     pages += worker.join().map_err(|_| "a worker panicked")??;
+/// }
+/// // The balance was enough for 250 pages, whoever scanned them.
+/// assert_eq!(pages, 250);
+/// let mut hold = Arc::into_inner(hold).ok_or("a worker still has it")?;
+/// assert_eq!(wait(hold.capture_recorded())?.charged(), usd.amount("2.50")?);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[must_use = "dropping a hold gives it back: keep it while the work runs, then capture it"]
 pub struct Hold {
     pub(super) guard: Arc<Inner>,
     pub(super) account: AccountId,
     pub(super) key: IdempotencyKey,
-    backing: Backing,
+    /// What the guard would have refused the work with, if it only observes: then nothing is held.
+    observed: Option<Error>,
     /// The price when the hold was made, which is the price that is charged. `None` only if the job has none, and the
     /// guard observes.
-    tariff: Option<Arc<Tariff>>,
+    pub(super) tariff: Option<Arc<Tariff>>,
     pub(super) job: Job,
     /// What the job comes to at most.
     pub(super) most: Amount,
     /// What was to be held at first.
-    first: Amount,
+    pub(super) first: Amount,
     /// The quantities that were not to be held for in full, and what the forecast said of them until it has learned.
     pub(super) starts: Vec<Start>,
-    /// Whether the work was told to end for want of cover.
-    pub(super) exhausted: bool,
-    /// When it was made, or made to last longer.
-    pub(super) renewed: Instant,
-    recorded: Usage,
-    settlement: Settlement,
-    asked: Option<Asked>,
-    pub(super) notices: Vec<Notice>,
-}
-
-enum Backing {
-    /// The ledger holds this.
-    Held { state: HoldState, available: Amount },
-    /// Nothing is held: the guard only observes, and would have refused with this.
-    Observed(Error),
-}
-
-/// What was asked of the ledger last, to be asked again if it was not done.
-#[derive(Clone, Copy)]
-enum Asked {
-    Capture(Amount),
-    Void,
-}
-
-/// Whether a capture or void is on its way or done.
-enum Settlement {
-    /// It is still to come: dropping the handle submits it.
-    Due,
-    /// The ledger took it.
-    Done,
-    /// It was submitted, and is due again if this becomes true: the answer said that it was not applied, or not
-    /// whether.
-    Submitted(Arc<AtomicBool>),
-}
-
-impl Settlement {
-    fn is_due(&self) -> bool {
-        match self {
-            Self::Due => true,
-            Self::Done => false,
-            Self::Submitted(failed) => failed.load(Ordering::Acquire),
-        }
-    }
-}
-
-/// Whether the hold may still be open after this answer: nothing was applied, or perhaps not.
-const fn has_failed<T>(answer: &Result<T, LedgerError>) -> bool {
-    matches!(
-        answer,
-        Err(LedgerError::Unavailable { .. }
-            | LedgerError::StoreRegressed { .. }
-            | LedgerError::OutcomeUnknown { .. }
-            | LedgerError::OverCapture { .. })
-    )
+    progress: Mutex<Progress>,
+    pub(super) settlement: Settlement,
 }
 
 impl Hold {
@@ -124,25 +111,22 @@ impl Hold {
         account: AccountId,
         job: Job,
         estimate: Estimate,
-        applied: Applied<HoldState>,
+        applied: &Applied<HoldState>,
         notices: Vec<Notice>,
     ) -> Self {
+        let progress = Progress::new(Some(Held::of(applied)), notices);
         Self {
             guard,
             account,
             key: applied.value().key().clone(),
-            backing: Backing::Held { available: applied.available_after(), state: applied.into_value() },
+            observed: None,
+            tariff: Some(estimate.tariff),
+            job,
             most: estimate.amount,
             first: estimate.first,
             starts: estimate.starts,
-            exhausted: false,
-            renewed: Instant::now(),
-            tariff: Some(estimate.tariff),
-            job,
-            recorded: Usage::new(),
-            settlement: Settlement::Due,
-            asked: None,
-            notices,
+            progress: Mutex::new(progress),
+            settlement: Settlement::DUE,
         }
     }
 
@@ -162,18 +146,14 @@ impl Hold {
             guard,
             account,
             key: job.key.clone().unwrap_or_else(IdempotencyKey::unique),
-            backing: Backing::Observed(would_be),
+            observed: Some(would_be),
+            tariff,
+            job,
             most,
             first,
             starts,
-            exhausted: false,
-            renewed: Instant::now(),
-            tariff,
-            job,
-            recorded: Usage::new(),
-            settlement: Settlement::Due,
-            asked: None,
-            notices: Vec::new(),
+            progress: Mutex::new(Progress::new(None, Vec::new())),
+            settlement: Settlement::DUE,
         }
     }
 
@@ -189,35 +169,30 @@ impl Hold {
         &self.key
     }
 
-    /// What is held: the estimate, or what there was of it. Nothing for work that is only observed.
+    /// What is held: the estimate, or what there was of it, and what it has grown by. Nothing for work that is only
+    /// observed.
     #[must_use]
     pub fn amount(&self) -> Amount {
-        self.total().unwrap_or_else(|| self.guard.unit.zero())
+        self.held().map_or_else(|| self.guard.unit.zero(), |held| held.total)
     }
 
     /// What was available after it was held, or grew.
     #[must_use]
     pub fn available(&self) -> Option<Amount> {
-        match &self.backing {
-            Backing::Held { available, .. } => Some(*available),
-            Backing::Observed(_) => None,
-        }
+        self.held().map(|held| held.available)
     }
 
     /// The error with which the work would have been refused, if the guard did not only
     /// [observe](crate::Enforcement::Observe).
     #[must_use]
     pub const fn observed(&self) -> Option<&Error> {
-        match &self.backing {
-            Backing::Held { .. } => None,
-            Backing::Observed(error) => Some(error),
-        }
+        self.observed.as_ref()
     }
 
-    /// What the customer should be told now.
+    /// What the customer should be told now: what there was to tell when it was held, and each time it grew.
     #[must_use]
-    pub fn notices(&self) -> &[Notice] {
-        &self.notices
+    pub fn notices(&self) -> Vec<Notice> {
+        self.progress().notices.clone()
     }
 
     /// How much of a quantity the hold pays for, when every other quantity of the job is used in full, or as far as it was held
@@ -226,56 +201,27 @@ impl Hold {
     /// Work that is only observed is covered without limit.
     #[must_use]
     pub fn covers(&self, name: &str) -> Quantity {
-        match (&self.backing, &self.tariff) {
-            (Backing::Observed(_), _) | (_, None) => Quantity::MAX,
-            (Backing::Held { state, .. }, Some(tariff)) => {
+        match (self.held(), &self.tariff) {
+            (None, _) | (_, None) => Quantity::MAX,
+            (Some(held), Some(tariff)) => {
                 let others = self.job.extents_from(&self.starts);
-                tariff.covers_with(state.total(), name, &others).unwrap_or(Quantity::ZERO)
+                tariff.covers_with(held.total, name, &others).unwrap_or(Quantity::ZERO)
             }
         }
     }
 
     /// Notes work that was done. No I/O: it is charged by [`capture_recorded`](Self::capture_recorded), or when the
-    /// handle is dropped.
+    /// handle is dropped. It is noted whether the hold covers it or not; [`spend`](Self::spend) asks first.
     ///
     /// # Errors
     /// [`Error::UnknownPrice`] for a quantity without a price, [`Error::InvalidJob`] if the sum cannot be kept.
     /// Nothing is noted then.
-    pub fn record(&mut self, usage: &Usage) -> Result<(), Error> {
-        let sum = self.recorded_with(usage)?;
+    pub fn record(&self, usage: &Usage) -> Result<(), Error> {
+        let mut progress = self.progress();
+        let sum = progress.recorded_with(usage)?;
         self.cost(&sum)?;
-        self.note(sum);
+        progress.recorded = sum;
         Ok(())
-    }
-
-    pub(super) fn recorded_with(&self, usage: &Usage) -> Result<Usage, Error> {
-        let mut sum = self.recorded.clone();
-        sum.add(usage).map_err(|error| Error::from_usage(&error))?;
-        Ok(sum)
-    }
-
-    pub(super) fn note(&mut self, recorded: Usage) {
-        self.recorded = recorded;
-    }
-
-    /// The hold as it was when last seen; `None` for work that is only observed.
-    pub(super) const fn state(&self) -> Option<&HoldState> {
-        match &self.backing {
-            Backing::Held { state, .. } => Some(state),
-            Backing::Observed(_) => None,
-        }
-    }
-
-    pub(super) fn total(&self) -> Option<Amount> {
-        self.state().map(HoldState::total)
-    }
-
-    /// Takes note of how the hold stands now, and of what is available if that is known too.
-    pub(super) fn changed(&mut self, now: HoldState, there: Option<Amount>) {
-        if let Backing::Held { state, available } = &mut self.backing {
-            *state = now;
-            *available = there.unwrap_or(*available);
-        }
     }
 
     /// The work turned out to come after so much other work: what it costs [goes on from there](Tariff::after), in the place of
@@ -287,139 +233,22 @@ impl Hold {
 
     /// What was recorded so far.
     #[must_use]
-    pub const fn recorded(&self) -> &Usage {
-        &self.recorded
+    pub fn recorded(&self) -> Usage {
+        self.progress().recorded.clone()
     }
 
-    /// Charges what the work used, in all, and frees the rest. What was recorded before is replaced by it.
-    ///
-    /// What it cost beyond the hold is charged as the policy's [`OverCapture`] says, and never beyond the job's budget.
-    ///
-    /// On [`Error::OutcomeUnknown`] or [`Error::Unavailable`] call it again: it charges once. If the handle is dropped
-    /// instead, dropping tries once more.
-    ///
-    /// # Errors
-    /// [`Error::UnknownPrice`] or [`Error::InvalidJob`] if the usage cannot be priced; then nothing was submitted. The
-    /// 503s, [`Error::KeyConflict`] if it was captured before with another total, and [`Error::HoldLost`] if it is
-    /// gone.
-    pub fn capture(&mut self, usage: &Usage) -> LedgerFuture<Receipt, Error> {
-        match self.cost(usage) {
-            Ok(cost) => {
-                self.recorded.clone_from(usage);
-                self.learn();
-                self.settle(cost)
-            }
-            Err(error) => LedgerFuture::ready(Err(error)),
-        }
+    /// How far the work has come. Nothing panics while it is locked; if something did, it changed nothing before.
+    pub(super) fn progress(&self) -> MutexGuard<'_, Progress> {
+        self.progress.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Charges what was [recorded](Self::record), and frees the rest.
-    ///
-    /// # Errors
-    /// As [`capture`](Self::capture).
-    pub fn capture_recorded(&mut self) -> LedgerFuture<Receipt, Error> {
-        match self.cost(&self.recorded) {
-            Ok(cost) => {
-                self.learn();
-                self.settle(cost)
-            }
-            Err(error) => LedgerFuture::ready(Err(error)),
-        }
+    pub(super) fn progress_mut(&mut self) -> &mut Progress {
+        self.progress.get_mut().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Gives the hold back without a charge: the work was not done, and what was recorded is forgotten.
-    ///
-    /// # Errors
-    /// The 503s, and [`Error::HoldLost`] if it was captured.
-    pub fn void(&mut self) -> LedgerFuture<(), Error> {
-        self.recorded = Usage::new();
-        self.asked = Some(Asked::Void);
-        if self.observed().is_some() {
-            return LedgerFuture::ready(Ok(()));
-        }
-        let request = VoidRequest::new(self.account.clone(), self.key.clone());
-        let voided = self.guard.ledger.void(request);
-        self.submitted(voided).map(|answer| answer.map(|_| ()).map_err(Error::from))
-    }
-
-    fn settle(&mut self, cost: Amount) -> LedgerFuture<Receipt, Error> {
-        self.asked = Some(Asked::Capture(cost));
-        if self.observed().is_some() {
-            return LedgerFuture::ready(Ok(unbooked(cost, self.priced())));
-        }
-        let (charge, work) = (self.to_charge(cost), self.priced());
-        let unasked = cost.minor().saturating_sub(charge.minor());
-        let (guard, account) = (Arc::clone(&self.guard), self.account.clone());
-        let context = self.job.notice_context;
-        let captured = guard.ledger.capture(self.capture_request(charge));
-        self.submitted(captured).map(move |answer| {
-            let mut settled = answer?;
-            settled.value.uncollected = settled.value.uncollected.saturating_add(unasked);
-            let notices = guard.notices(&account, &settled, None, context);
-            Ok(Receipt { settled, booked: true, notices, work })
-        })
-    }
-
-    /// The same with nobody left to read the answer: what it would have told is left to the customer's next work.
-    fn settle_unheard(&self, cost: Amount) {
-        drop(self.guard.ledger.capture(self.capture_request(self.to_charge(cost)).unheard()));
-    }
-
-    fn priced(&self) -> Option<PricedWork> {
-        let (usage, unit) = (self.recorded.clone(), self.guard.unit);
-        self.tariff.clone().map(|tariff| PricedWork { tariff, usage, unit })
-    }
-
-    /// Lets the forecast learn from what the work took, once. Not from work that ended by dropping the handle: whether it
-    /// was done is not known.
-    fn learn(&mut self) {
-        for start in &self.starts {
-            if let Some(expected) = &start.expected {
-                let used = self.recorded.get(&start.name);
-                self.guard.forecast.learn(expected, used, self.ended_at_its_cover(start, used));
-            }
-        }
-        self.starts.iter_mut().for_each(|start| start.expected = None);
-    }
-
-    /// Whether the work seems to have ended because no more was held for.
-    fn ended_at_its_cover(&self, start: &Start, used: Quantity) -> bool {
-        if self.exhausted {
-            return true;
-        }
-        let shrunk = self.total().is_some_and(|total| total.minor() < self.first.minor());
-        // What is covered takes a while to compute, and hardly any work goes as far.
-        if !shrunk && used < start.first {
-            return false;
-        }
-        let covered = self.covers(&start.name);
-        used.whole() == covered.whole() && used < self.job.most_of(&start.name)
-    }
-
-    /// What of a cost is asked for. What the caller is not willing to pay is not asked of it.
-    fn to_charge(&self, cost: Amount) -> Amount {
-        match self.job.budget {
-            Some(budget) if budget.minor() < cost.minor() => budget,
-            _ => cost,
-        }
-    }
-
-    /// Takes note that a settlement was submitted, and of its answer.
-    fn submitted<T: 'static>(&mut self, answer: LedgerFuture<T>) -> LedgerFuture<T> {
-        match answer.into_ready() {
-            Ok(answer) => {
-                self.settlement = if has_failed(&answer) { Settlement::Due } else { Settlement::Done };
-                LedgerFuture::ready(answer)
-            }
-            Err(pending) => {
-                let failed = Arc::new(AtomicBool::new(false));
-                self.settlement = Settlement::Submitted(Arc::clone(&failed));
-                pending.map(move |answer| {
-                    failed.store(has_failed(&answer), Ordering::Release);
-                    answer
-                })
-            }
-        }
+    /// The hold as it was when last seen; `None` for work that is only observed.
+    pub(super) fn held(&self) -> Option<Held> {
+        self.progress().held()
     }
 
     pub(super) fn cost(&self, usage: &Usage) -> Result<Amount, Error> {
@@ -427,42 +256,6 @@ impl Hold {
         match &self.tariff {
             Some(tariff) => tariff.charge(usage, unit).map_err(|error| Error::from_price(&error)),
             None => Ok(unit.zero()),
-        }
-    }
-
-    fn capture_request(&self, total: Amount) -> CaptureRequest {
-        let policy = &self.guard.policy;
-        CaptureRequest::new(self.account.clone(), self.key.clone(), total)
-            .with_over(policy.over_capture)
-            .with_late(policy.late_capture)
-            .with_debt_limit(self.guard.debt_limit())
-    }
-}
-
-impl Drop for Hold {
-    fn drop(&mut self) {
-        if !self.settlement.is_due() || self.observed().is_some() {
-            return;
-        }
-        // Submitted by the call; nobody is left to read the answers. Should the ledger not take them, the hold
-        // expires.
-        match (self.asked, self.job.on_drop) {
-            (Some(Asked::Capture(cost)), _) => {
-                // If more than the hold was refused, the hold is what there is to take.
-                let within = cost.minor() <= self.amount().minor();
-                let rejected = self.guard.policy.over_capture == OverCapture::Reject;
-                self.settle_unheard(if rejected && !within { self.amount() } else { cost });
-            }
-            (Some(Asked::Void), _) => drop(self.void()),
-            (None, OnDrop::LeaveToExpire) => {}
-            (None, OnDrop::CaptureHold) => self.settle_unheard(self.amount()),
-            (None, OnDrop::Settle) if self.recorded.is_empty() => drop(self.void()),
-            (None, OnDrop::Settle) => {
-                // What cannot be priced was not recorded.
-                if let Ok(cost) = self.cost(&self.recorded) {
-                    self.settle_unheard(cost);
-                }
-            }
         }
     }
 }
@@ -473,7 +266,7 @@ impl fmt::Debug for Hold {
             .field("account", &self.account)
             .field("key", &self.key)
             .field("amount", &self.amount())
-            .field("recorded", &self.recorded)
+            .field("recorded", &self.recorded())
             .finish_non_exhaustive()
     }
 }

@@ -157,6 +157,9 @@ impl Job {
     /// It is held for so much of a quantity at first, and grows by [`Hold::spend`](crate::Hold::spend) while it is used, up to what
     /// [`at_most`](Self::at_most) says: for streams, of which hardly any is as long as it might be. As little as that will do
     /// to begin. It changes nothing about what a retry with the same key has to repeat.
+    ///
+    /// Where the guard's forecast should choose how much that is, say [`Holding::Grow`] instead. With both, the job begins as said
+    /// here and grows along the forecast; with this alone, by half of what it needs each time.
     #[must_use]
     pub fn beginning_with(mut self, name: impl Into<QuantityName>, quantity: impl Into<Quantity>) -> Self {
         let (name, quantity) = (name.into(), quantity.into());

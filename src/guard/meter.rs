@@ -161,7 +161,7 @@ impl Meter {
     /// places and for one that there is no room for, and as [`used`](Self::used). What was not counted then is when it is
     /// repeated.
     pub fn count(&self, hold: &Hold, usage: &Usage) -> LedgerFuture<Usage, Error> {
-        let began = hold.state().map_or_else(|| hold.guard.clock.now(), crate::hold::HoldState::opened_at);
+        let began = hold.held().map_or_else(|| hold.guard.clock.now(), |held| held.opened_at);
         self.count_in(&hold.guard.ledger, hold.account(), hold.key(), began, usage)
     }
 

@@ -3,10 +3,10 @@
 use std::time::Instant;
 
 use super::hold::Hold;
+use super::progress::Held;
 use crate::amount::Amount;
 use crate::error::LedgerError;
 use crate::guard::error::Error;
-use crate::hold::HoldState;
 use crate::ledger::request::ResizeRequest;
 use crate::usage::Usage;
 
@@ -23,18 +23,59 @@ pub enum Cover {
     Exhausted(Box<Error>),
 }
 
-/// How often growing is tried: each try but the last can find the hold changed, or that a little less is there.
-const TRIES: usize = 4;
+/// What there is to do about a piece of work.
+enum Advance {
+    Done(Cover),
+    /// It is covered, but for not much longer.
+    Renew(Held),
+    Grow(Need),
+}
+
+/// What a hold does not cover.
+struct Need {
+    held: Held,
+    /// All that is used with it.
+    used: Usage,
+    /// What that costs.
+    cost: Amount,
+}
+
+/// How much more to ask for: less each time it is refused, so that it ends, and as much as at first when the hold has
+/// changed, since that is progress.
+#[derive(Clone, Copy, Default)]
+enum Ask {
+    /// As much as is likely to be needed.
+    #[default]
+    Ahead,
+    /// As much as there was.
+    UpTo(i64),
+    /// No more than is needed now.
+    Needed,
+}
+
+/// What came of asking for more.
+enum Growth {
+    /// The hold is another than it was: look again whether it is enough.
+    Changed,
+    /// There is less, but perhaps enough.
+    Less(Ask),
+    Refused(Box<Error>),
+}
 
 impl Hold {
     /// Asks whether the hold covers so much more work, and records it if so: call it before you deliver. While the hold covers it
-    /// nothing is asked of the ledger; when it does not, the hold grows, by half again where there is room, and lasts its
-    /// lifetime anew. Work that delivers only what is [`Cover::Within`] is never uncollected.
+    /// nothing is asked of the ledger; when it does not, the hold grows and lasts its lifetime anew. Work that delivers only
+    /// what is [`Cover::Within`] is never uncollected. [Several workers](Hold#several-workers) may ask at once.
     ///
-    /// A hold that began small ([`Job::beginning_with`](crate::Job::beginning_with)), or with what little there was
-    /// ([`Job::down_to`](crate::Job::down_to)), so becomes as large as it needs to be, up to the job's budget and the policy's
-    /// largest request, and not larger than the job said at most unless it is used. Spend caps and the debt limit hold for
-    /// growth too. A lifetime half of which is over is renewed as well.
+    /// The hold grows ahead of need, so that it seldom has to: to what the forecast expects of work that has come so far
+    /// ([`UsageForecast::further`](crate::UsageForecast::further)), or by half again where none is asked. It grows up to the
+    /// job's budget and the policy's largest request, and not beyond what the job said at most unless that is used. Where there
+    /// is less it takes what there is. Spend caps and the debt limit hold for growth too. So holds may begin small, by
+    /// [`Holding::Grow`](crate::Holding::Grow), [`Job::beginning_with`](crate::Job::beginning_with) or
+    /// [`Job::down_to`](crate::Job::down_to), and become as large as they need to be.
+    ///
+    /// A lifetime half of which is over is renewed as well, by the first who asks then. If the ledger cannot be reached for that,
+    /// the work goes on as long as it is covered, and whoever asks an eighth of the lifetime later tries again.
     ///
     /// Dropping the future records nothing; what it asked of the ledger may still happen, and the hold is then larger.
     ///
@@ -63,108 +104,149 @@ impl Hold {
     /// # Errors
     /// [`Error::UnknownPrice`] and [`Error::InvalidJob`] as [`record`](Self::record) gives them, [`Error::HoldLost`] if the hold is
     /// gone, and the 503s if it had to grow. Nothing is recorded then.
-    pub async fn spend(&mut self, usage: &Usage) -> Result<Cover, Error> {
-        let sum = self.recorded_with(usage)?;
-        let cost = self.cost(&sum)?;
-        let unit = cost.unit();
-        let Some(mut total) = self.total() else {
+    pub async fn spend(&self, usage: &Usage) -> Result<Cover, Error> {
+        let (mut ask, mut renews) = (Ask::default(), true);
+        loop {
+            match self.advance(usage, renews)? {
+                Advance::Done(cover) => return Ok(cover),
+                Advance::Renew(held) => {
+                    self.renew(held).await?;
+                    renews = false;
+                }
+                Advance::Grow(need) => match self.grow(&need, ask).await? {
+                    Growth::Changed => ask = Ask::default(),
+                    Growth::Less(less) => ask = less,
+                    Growth::Refused(why) => {
+                        self.progress().exhausted = true;
+                        return Ok(Cover::Exhausted(why));
+                    }
+                },
+            }
+        }
+    }
+
+    /// Records the work if the hold, as it was when last seen, covers it, and otherwise says what to do first.
+    fn advance(&self, usage: &Usage, renews: bool) -> Result<Advance, Error> {
+        let mut progress = self.progress();
+        let used = progress.recorded_with(usage)?;
+        let cost = self.cost(&used)?;
+        let Some(held) = progress.held() else {
             // Only observed: nothing is held, so nothing runs out.
-            self.note(sum);
-            return Ok(Cover::Within { left: unit.minor(i64::MAX) });
+            progress.recorded = used;
+            return Ok(Advance::Done(Cover::Within { left: cost.unit().minor(i64::MAX) }));
         };
-        if cost.minor() > total.minor() {
+        if cost.minor() > held.total.minor() {
             if let Err(error) = self.guard.check_size(&self.job, cost) {
-                self.exhausted = true;
-                return Ok(Cover::Exhausted(Box::new(error)));
+                progress.exhausted = true;
+                return Ok(Advance::Done(Cover::Exhausted(Box::new(error))));
             }
-            match self.grow(cost).await? {
-                Ok(grown) => total = grown,
-                Err(refused) => {
-                    self.exhausted = true;
-                    return Ok(Cover::Exhausted(Box::new(refused)));
-                }
-            }
-        } else if self.is_half_over() {
-            self.renew().await?;
+            return Ok(Advance::Grow(Need { held, used, cost }));
         }
-        self.note(sum);
-        Ok(Cover::Within { left: unit.minor(total.minor().saturating_sub(cost.minor())) })
+        if renews && progress.renews_now(self.guard.lifetime(&self.job)) {
+            return Ok(Advance::Renew(held));
+        }
+        progress.recorded = used;
+        Ok(Advance::Done(Cover::Within {
+            left: cost.unit().minor(held.total.minor().saturating_sub(cost.minor())),
+        }))
     }
 
-    /// Makes the hold cover `needed`, and half as much again of what there is room for. Gives what it covers then, or why it
-    /// cannot.
-    async fn grow(&mut self, needed: Amount) -> Result<Result<Amount, Error>, Error> {
-        let mut target = self.ahead_of(needed);
-        for _ in 0..TRIES {
-            let Some(state) = self.state().cloned() else { return Ok(Ok(needed)) };
-            if state.total().minor() >= needed.minor() {
-                return Ok(Ok(state.total()));
+    /// Makes the hold cover what is needed, and what there is likely to be needed beyond.
+    async fn grow(&self, need: &Need, ask: Ask) -> Result<Growth, Error> {
+        let (held, needed) = (need.held, need.cost.minor());
+        let target = match ask {
+            Ask::Ahead => self.ahead_of(need).minor(),
+            // Others may have recorded more meanwhile; then the ledger says that there is too little.
+            Ask::UpTo(room) => room.max(needed),
+            Ask::Needed => needed,
+        };
+        let request = self
+            .resize_from(held)
+            .with_total(need.cost.unit().minor(target))
+            .with_debt_limit(self.guard.debt_limit())
+            .with_caps(self.job.caps_with(&self.guard.policy.caps)?);
+        let (room, refused) = match self.resized(request).await {
+            Ok(()) => return Ok(Growth::Changed),
+            Err(LedgerError::Insufficient(short)) => {
+                let short = Box::new(short.without_own(held.reserve));
+                (short.spendable(), LedgerError::Insufficient(short))
             }
-            let request = self
-                .resize_from(&state)
-                .with_total(target)
-                .with_debt_limit(self.guard.debt_limit())
-                .with_caps(self.job.caps_with(&self.guard.policy.caps)?);
-            let (room, refused) = match self.resized(request).await {
-                Ok(()) => continue,
-                Err(LedgerError::Insufficient(short)) => {
-                    let short = Box::new(short.without_own(state.reserve()));
-                    (short.spendable(), LedgerError::Insufficient(short))
-                }
-                Err(LedgerError::CapReached(reached)) => (reached.left(), LedgerError::CapReached(reached)),
-                Err(other) => return Err(Error::from(other)),
-            };
-            let there = target.unit().minor(state.total().minor().saturating_add(room.minor()));
-            if there.minor() < needed.minor() || there.minor() >= target.minor() {
-                return Ok(Err(Error::from(refused)));
-            }
-            target = there;
-        }
-        let detail = "the hold changed each time it was to grow".to_owned();
-        Err(Error::Unavailable { detail })
+            Err(LedgerError::CapReached(reached)) => (reached.left(), LedgerError::CapReached(reached)),
+            Err(other) => return Err(Error::from(other)),
+        };
+        let room = held.total.minor().saturating_add(room.minor());
+        Ok(match ask {
+            Ask::Ahead if (needed..target).contains(&room) => Growth::Less(Ask::UpTo(room)),
+            Ask::UpTo(_) if (needed..target).contains(&room) => Growth::Less(Ask::Needed),
+            _ => Growth::Refused(Box::new(Error::from(refused))),
+        })
     }
 
-    /// Half as much again as is needed, but not beyond what the job comes to at most nor any limit, unless it is needed.
-    fn ahead_of(&self, needed: Amount) -> Amount {
-        let ahead = needed.minor().saturating_add(needed.minor() / 2);
+    /// What the forecast expects of work that has taken so much, or half as much again where it is not asked; but not beyond
+    /// what the job comes to at most nor any limit, unless it is needed.
+    fn ahead_of(&self, need: &Need) -> Amount {
+        let needed = need.cost.minor();
+        let ahead = match self.further(&need.used) {
+            Some(further) => further.minor(),
+            None => needed.saturating_add(needed / 2),
+        };
         let most = self.guard.to_hold(&self.job, self.most).minor();
-        needed.unit().minor(ahead.min(most).max(needed.minor()))
+        need.cost.unit().minor(ahead.min(most).max(needed))
+    }
+
+    /// What the work comes to if every quantity that is forecast goes as far as is likely from where it is. `None` if none is
+    /// forecast.
+    fn further(&self, used: &Usage) -> Option<Amount> {
+        let tariff = self.tariff.as_ref()?;
+        let expected = |name: &str| {
+            let start = self.starts.iter().find(|start| start.name == name)?;
+            Some((start.first, start.expected.as_ref()?))
+        };
+        self.starts.iter().find(|start| start.expected.is_some())?;
+        let forecast = self.guard.forecast.read();
+        let planned = self.job.extents_as(|name, most| {
+            let used = used.get(name);
+            match expected(name) {
+                Some((first, _)) if used <= first => first,
+                Some((_, expected)) => expected.further(&forecast, used, most),
+                None => most.max(used),
+            }
+        });
+        let is_planned = |name: &str| planned.clone().any(|(known, ..)| known == name);
+        let unplanned = used.iter().filter(|(name, _)| !is_planned(name));
+        let all = planned.clone().chain(unplanned.map(|(name, used)| (name, used, used)));
+        // Were it too much for an amount, half as much again would do.
+        tariff.ceiling_of(&all, self.guard.unit).ok()
     }
 
     /// Makes the hold last its lifetime anew. That the ledger could not be reached just now is no reason to stop: the hold
-    /// still covers the work. If the hold was changed meanwhile, it is renewed next time.
-    async fn renew(&mut self) -> Result<(), Error> {
-        let Some(request) = self.state().map(|state| self.resize_from(state)) else { return Ok(()) };
-        match self.resized(request).await {
+    /// still covers the work, and it is asked again before long. The same if the hold was changed meanwhile.
+    async fn renew(&self, held: Held) -> Result<(), Error> {
+        match self.resized(self.resize_from(held)).await {
             Err(LedgerError::Unavailable { .. } | LedgerError::OutcomeUnknown { .. }) => Ok(()),
             answer => answer.map_err(Error::from),
         }
     }
 
-    /// A resize of the hold as it stands, by which it lasts its lifetime anew.
-    fn resize_from(&self, state: &HoldState) -> ResizeRequest {
+    /// A resize of the hold as it was, by which it lasts its lifetime anew.
+    fn resize_from(&self, held: Held) -> ResizeRequest {
         let lifetime = self.guard.lifetime(&self.job);
-        ResizeRequest::new(self.account.clone(), self.key.clone(), state.rev()).with_lifetime(lifetime)
+        ResizeRequest::new(self.account.clone(), self.key.clone(), held.rev).with_lifetime(lifetime)
     }
 
     /// Asks for a resize, and takes note of how the hold stands then, and of what there is to tell. That it stood otherwise,
-    /// since nobody waited for the answer to a resize before, is noted as well and no error.
-    async fn resized(&mut self, request: ResizeRequest) -> Result<(), LedgerError> {
+    /// since another worker was faster or nobody waited for the answer to a resize before, is noted as well and no error.
+    async fn resized(&self, request: ResizeRequest) -> Result<(), LedgerError> {
+        let (asked_at, rev) = (Instant::now(), request.rev);
         match self.guard.ledger.resize(request).await {
             Ok(applied) => {
                 let notices = self.guard.notices(&self.account, &applied, None, self.job.notice_context);
-                self.notices.extend(notices);
-                self.renewed = Instant::now();
-                let (available, state) = (applied.available_after(), applied.into_value());
-                self.changed(state, Some(available));
+                self.progress().resized(&applied, notices, asked_at);
             }
-            Err(LedgerError::Superseded(state)) => self.changed(*state, None),
+            // That it stood as it was thought to would be no reason, and trying again would never end.
+            Err(LedgerError::Superseded(state)) if state.rev() > rev => self.progress().superseded(&state),
             Err(other) => return Err(other),
         }
         Ok(())
-    }
-
-    fn is_half_over(&self) -> bool {
-        self.renewed.elapsed().saturating_mul(2) > self.guard.lifetime(&self.job)
     }
 }

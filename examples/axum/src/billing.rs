@@ -84,7 +84,7 @@ pub struct Charged {
 /// Charges what was recorded. While the ledger does not answer it is asked again, which charges once: the work is
 /// done, so giving up means that nobody pays for it, or that somebody pays and gets nothing.
 pub async fn settle(mut hold: Hold) -> Result<Charged, Error> {
-    let at_start = hold.notices().to_vec();
+    let at_start = hold.notices();
     let charged = |receipt| Charged { receipt, at_start };
     for pause_ms in [50, 200, 800] {
         match hold.capture_recorded().await {

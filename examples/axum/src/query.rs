@@ -74,7 +74,7 @@ pub async fn run(
         // If the balance runs out in the middle, the policy's courtesy may make up for it.
         job = job.continuing();
     }
-    let mut hold = app.guard.hold(&caller.account, job).await?;
+    let hold = app.guard.hold(&caller.account, job).await?;
 
     // What is recorded is charged even if this future is dropped at one of its `await`s, because the client went
     // away, or in a panic: dropping the hold settles it.

@@ -405,7 +405,7 @@ fn a_client_that_goes_away_pays_for_what_was_read() {
 #[test]
 fn a_handler_that_panics_is_settled() {
     async fn panics(Customer(caller): Customer, State(app): State<App>) -> Result<(), Refused> {
-        let mut hold = app.guard.hold(&caller.account, Job::new("query").at_most("rows", 400_u32)).await?;
+        let hold = app.guard.hold(&caller.account, Job::new("query").at_most("rows", 400_u32)).await?;
         hold.record(&Usage::new().with("rows", 10_u32))?;
         panic!("on purpose");
     }

@@ -8,7 +8,7 @@ use shuttle::future::block_on;
 
 use super::books::Delivery;
 use super::{Bank, account, delivered, in_every_order, join, key, money};
-use crate::guard::{Guard, Hold, Job};
+use crate::guard::{Cover, Guard, Hold, Job};
 use crate::hold::{HoldState, HoldStatus};
 use crate::ledger::Ledger;
 use crate::ledger::reply::Found;
@@ -47,7 +47,7 @@ fn found(bank: &Bank, id: &str) -> HoldState {
 #[test]
 fn a_dropped_handle_and_others_settle_a_hold_once() {
     fn scenario(bank: &Bank) {
-        let mut hold = handle(&guard(bank), "h", 6, OnDrop::Settle);
+        let hold = handle(&guard(bank), "h", 6, OnDrop::Settle);
         hold.record(&units(4)).unwrap();
         let threads = [
             bank.spawn_clock(3),
@@ -96,6 +96,36 @@ fn every_way_to_drop_a_handle_holds_against_time() {
         assert_eq!(found(bank, "left").status(), HoldStatus::Expired);
     }
     in_every_order(scenario, 1, &["captured", "voided", "late", "charged", "refused", "swept"]);
+}
+
+#[test]
+fn workers_who_share_a_hold_deliver_what_it_comes_to_cover() {
+    fn scenario(bank: &Bank) {
+        // So long that time has no part in it.
+        let job = Job::new("work").at_most("units", 9_u64).beginning_with("units", 2_u64);
+        let job = job.with_key(key("h")).with_lifetime(Duration::from_secs(1_000_000));
+        let hold = Arc::new(block_on(guard(bank).hold(&account("a"), job)).unwrap());
+        let workers = [1, 2].map(|step| {
+            let hold = Arc::clone(&hold);
+            bank.spawn(move |bank| {
+                while let Cover::Within { left } = block_on(hold.spend(&units(step))).unwrap() {
+                    // What was within is covered by what the ledger has, whoever made it so.
+                    let held = found(bank, "h").total().minor();
+                    let recorded = hold.recorded().get("units").whole();
+                    assert!(i64::try_from(recorded).unwrap() <= held && left.minor() <= held);
+                }
+            })
+        });
+        join(workers.into_iter().chain([bank.spawn(|bank| bank.charge("a", "c", 3))]));
+        let mut hold = Arc::into_inner(hold).unwrap();
+        let recorded = i64::try_from(hold.recorded().get("units").whole()).unwrap();
+        let receipt = block_on(hold.capture_recorded()).unwrap();
+        assert_eq!((receipt.charged(), receipt.uncollected()), (money(recorded), money(0)));
+        // One of them takes one at a time, so nothing is left.
+        let left = block_on(bank.ledger.balance_of(&account("a"), money(0).unit())).unwrap().available();
+        assert_eq!(left, money(0));
+    }
+    in_every_order(scenario, 1, &["superseded", "resized", "refused", "charged", "captured"]);
 }
 
 /// One thread waits for the answer to a capture or lets go of it, another drops the handle.

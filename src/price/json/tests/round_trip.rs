@@ -253,7 +253,7 @@ proptest! {
     fn what_is_no_book_is_a_fault_and_no_panic(
         text in "\\PC{0,60}|[\\[\\]{}\":,0-9eE.+ -]{0,60}",
         value in "[0-9eE.+\"-]{0,12}|\\{\\}|\\[[0-9,]{0,3}\\]|null|true|\"\\PC{0,9}\"",
-        field in proptest::sample::select(super::super::tariffs::TARIFF.to_vec()),
+        field in proptest::sample::select(crate::price::json::tariffs::TARIFF.to_vec()),
     ) {
         let _ = PriceBook::validate(&text);
         let _ = Tariff::from_json(&text);
