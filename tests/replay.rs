@@ -726,6 +726,38 @@ fn short_of_the_forecast_work_is_shrunk_to_what_there_is() -> Result {
     Ok(())
 }
 
+#[test]
+fn a_hold_grows_as_output_is_delivered() -> Result {
+    let folder = Folder::new("grow")?;
+    // Most answers are short, and one in ten is long.
+    let requests = (0..3_000_u64).map(|number| {
+        let mixed = number * 7_919 % 100;
+        (10 * number, "ana", 100, if mixed < 10 { 400 + 40 * mixed } else { 20 + mixed })
+    });
+    let trace = generic(&folder, requests)?;
+    let run = |holding: &str, more: &[&str]| {
+        let hold = ["--hold", holding, "--accounts", "1", "--max-output", "1000"];
+        folder.report(&trace, "plain", &[&COLUMNS[..], &hold, more].concat())
+    };
+    let (grown, forecast) =
+        (run("grow", &["--prepaid-share", "9"])?, run("forecast", &["--prepaid-share", "9"])?);
+    grown.check(3_000, true)?;
+    // All is delivered, and all within its hold.
+    let wanted = serde_json::json!({ "admitted": 3_000, "cut": 0, "coverage": 1.0, "bound": "0" });
+    grown.assert_fields(&wanted);
+    let figure = |report: &Report, field: &str| report.0[field].as_f64().ok_or("no figure");
+    assert_eq!(figure(&forecast, "extensions_per_request")?, 0.0);
+    assert!((0.02..=0.6).contains(&figure(&grown, "extensions_per_request")?), "{grown:?}");
+    assert!(grown.is_at_most("mean_locked", "charged")?, "{grown:?}");
+    let saved = figure(&grown, "over_hold_ratio")? / figure(&forecast, "over_hold_ratio")?;
+    assert!(saved < 0.8, "{grown:?} {forecast:?}");
+    // Where the balance ends, a hold cannot grow: what was covered is delivered and no more.
+    let cut = run("grow", &["--prepaid-share", "0.5", "--shrink", "1"])?;
+    cut.check(3_000, true)?;
+    assert!(cut.count("cut")? > 0, "{cut:?}");
+    Ok(())
+}
+
 /// Only accounts that had a request refused: what the others have left was not needed.
 #[test]
 fn what_is_left_where_nothing_was_refused_is_not_stranded() -> Result {
@@ -840,6 +872,76 @@ fn the_promises_hold_on_the_real_traces() -> Result {
         run(&["--max-output", "64", "--cut"])?.check(requests, true)?;
         assert!(!run(&["--self-test"])?.amount("overspend")?.is_zero(), "{name}");
     }
+    Ok(())
+}
+
+/// Replays real traces by gpt-4o's prices, if their folder is known: a report for each, or one for all that are joined.
+fn real(traces: &[&str], more: &str) -> Result<Option<Vec<Report>>> {
+    let Some(data) = std::env::var_os("BILLING_GUARD_DATA") else {
+        println!("skipped: set BILLING_GUARD_DATA to a folder with the traces and litellm_prices.json");
+        return Ok(None);
+    };
+    let data = Path::new(&data);
+    let mut args: Vec<std::ffi::OsString> = vec!["--prices".into(), data.join("litellm_prices.json").into()];
+    for trace in traces {
+        args.extend(["--trace".into(), data.join(trace).into()]);
+    }
+    args.extend("--model gpt-4o --max-output longest --json".split(' ').map(Into::into));
+    args.extend(more.split(' ').map(Into::into));
+    let output = replay(args)?;
+    let (out, err) = (String::from_utf8(output.stdout)?, String::from_utf8(output.stderr)?);
+    println!("{more}\n{out}");
+    assert!(output.status.success(), "{err}");
+    Ok(Some(out.lines().map(|line| Ok(Report(serde_json::from_str(line)?))).collect::<Result<_>>()?))
+}
+
+const TRACES: [&str; 6] = [
+    "azure2023_conv.csv",
+    "azure2023_code.csv",
+    "mooncake_fast25_conversation.jsonl",
+    "vidur_arxiv_summarization.csv",
+    "servegen_r1_24h.csv",
+    "servegen_msmall_24h.csv",
+];
+
+/// What is stated of accounts that are prepaid for half of what they ask for.
+#[test]
+fn hardly_anybody_who_could_pay_is_refused_on_the_real_traces() -> Result {
+    for holding in ["forecast", "grow"] {
+        let more = format!("--hold {holding} --shrink 25 --cut");
+        let Some(reports) = real(&TRACES, &more)? else { return Ok(()) };
+        for (report, most_false) in reports.iter().zip([0.005, 0.005, 0.005, 0.005, 0.025, 0.025]) {
+            let count =
+                |field: &str| Ok::<_, Box<dyn Error>>(f64::from(u32::try_from(report.count(field)?)?));
+            assert!(count("false_refusals")? <= most_false * count("requests")?, "{report:?}");
+            assert!(count("cut")? <= 0.03 * count("admitted")?, "{report:?}");
+            assert!(report.0["stranded"].as_f64().is_some_and(|share| share <= 0.001), "{report:?}");
+            assert!(report.amount("overspend")?.is_zero() && report.amount("uncollected")?.is_zero());
+        }
+    }
+    Ok(())
+}
+
+/// What is stated of holds that grow.
+#[test]
+fn growing_holds_are_little_more_than_what_is_used_on_the_real_traces() -> Result {
+    let Some(reports) = real(&TRACES, "--hold grow --prepaid-share 1000")? else { return Ok(()) };
+    for (report, most) in reports.iter().zip([1.25, 1.6, 1.3, 2.1, 1.65, 2.1]) {
+        let figure = |field: &str| report.0[field].as_f64().ok_or("no figure");
+        assert!(figure("over_hold_ratio")? <= most, "{report:?}");
+        assert!(figure("extensions_per_request")? <= 0.6, "{report:?}");
+        report.assert_fields(&serde_json::json!({ "refused": 0, "cut": 0, "coverage": 1.0 }));
+    }
+    Ok(())
+}
+
+/// What is stated of work that changes under one key.
+#[test]
+fn a_forecast_follows_a_change_of_the_work_on_the_real_traces() -> Result {
+    let Some(reports) = real(&TRACES, "--hold forecast --prepaid-share 1000 --join")? else { return Ok(()) };
+    let [report] = &reports[..] else { return Err("not one report".into()) };
+    assert_eq!(report.count("requests")?, 153_097);
+    assert!(report.0["worst_window_coverage"].as_f64().is_some_and(|share| share >= 0.93), "{report:?}");
     Ok(())
 }
 

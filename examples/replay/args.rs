@@ -44,6 +44,20 @@ Replays the requests of a trace through a guard and checks what comes out.
   --self-test           use a ledger that looks at the balance and charges later; must overspend
   --help                this text
 
+What is reported:
+  false refusals        refused, though what the request really cost could have been spent at that moment
+  overspend             what accounts got beyond what they had prepaid
+  uncollected           what was delivered and could not be charged
+  bound                 by how much true costs were beyond their holds: neither can be more
+  cut                   admitted, but delivered less output than the request had in the trace
+  stranded              what is left in the end on accounts that had a request refused, as a share of
+                        all that was prepaid
+  coverage              the share of admitted requests whose true cost was within the hold as it was at
+                        last; worst window: the least in any 1,000 of them in a row
+  over-hold ratio       the sum of all holds, as they were at last, over that of the true costs
+  extensions            how often a hold grew, for each admitted request
+  mean locked           what was held at a time, on average
+
 Exit code: 0 all promises held, 1 the books disagree or a promise is broken, 2 wrong argument or file.";
 
 /// What was asked for.

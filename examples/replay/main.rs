@@ -13,16 +13,34 @@
 //! again from the table's text, costs in plain integers, sums per account. Exit codes: 0 if every promise held, 1 if
 //! the books disagree or a promise is broken, 2 if an argument or a file is not as it should be.
 //!
-//! `--hold forecast` holds for what a `UsageForecast` says instead, on a simulated clock (`timed.rs`): a request begins when
-//! the trace says, and ends 0.3 s later, and 1 s later for each 5,000 tokens of its input and each 50 of its output. Only
-//! then the forecast learns of it. A trace without times gets five requests a second, at random but the same in every run.
-//! Several traces are replayed one after the other, each with a guard and a forecast of its own. What holding by a forecast
-//! comes to on all of them, when no request is refused for its balance:
+//! `--hold forecast` lets the guard hold for what its forecast expects instead, and `--hold grow` lets it begin with less and
+//! grow the hold while output is delivered, 16 tokens at a time. Both run on a simulated clock (`timed.rs`): a request begins
+//! when the trace says; its output begins 0.3 s later, and 1 s later for each 5,000 tokens of its input, and takes 1 s for each
+//! 50 tokens. Only when it ends the forecast learns of it. A trace without times gets five requests a second, at random but the
+//! same in every run. Requests are alike by model, by customer where the trace names some, and by the size of their prompt. Several
+//! traces are replayed each with a guard, a ledger and a forecast of its own.
+//!
+//! What holding by a forecast comes to on all traces, when no request is refused for its balance, and the plot of the manual's
+//! chapter on holds:
 //!
 //! ```text
-//! cargo run --release --example replay -- --hold forecast --max-output longest --prepaid-share 1000 \\
-//!     --prices litellm_prices.json --model gpt-4o --trace azure2023_conv.csv --trace azure2023_code.csv ...
+//! DATA=path/to/the/traces
+//! cargo run --release --example replay -- --hold forecast --max-output longest --prepaid-share 1000 \
+//!     --prices $DATA/litellm_prices.json --model gpt-4o --plot holding.svg \
+//!     --trace $DATA/azure2023_conv.csv --trace $DATA/azure2023_code.csv \
+//!     --trace $DATA/mooncake_fast25_conversation.jsonl --trace $DATA/vidur_arxiv_summarization.csv \
+//!     --trace $DATA/servegen_r1_24h.csv --trace $DATA/servegen_msmall_24h.csv
 //! ```
+//!
+//! The same with `--hold grow` is what growing holds come to, and with `--join` what a forecast does when the work changes: all
+//! traces follow each other under one key. What becomes of requests when every account is prepaid for half of what it asks for,
+//! which is the default, and work is shrunk to what there is and cut at what its hold covers:
+//!
+//! ```text
+//! cargo run --release --example replay -- --hold forecast --shrink 25 --cut --max-output longest --prices ... --trace ...
+//! ```
+//!
+//! with `--hold grow` instead, or with `--hold ceiling --speed real` and without `--shrink`. `--help` says what each figure means.
 //!
 //! `--self-test` shows that the replay would notice: it swaps in a ledger that looks at the balance and charges
 //! later (`later.rs`), and fails unless that overspends.

@@ -146,7 +146,7 @@ impl Worker<'_> {
             .at_most(OUTPUT, task.max_output)
             .with_key_path(self.path(task));
         match wait(self.guard.hold(&self.accounts[task.account], job)) {
-            Ok(mut hold) => {
+            Ok(hold) => {
                 let mut wanted = task.output;
                 if args.holding == Holding::Grow {
                     let input = Usage::new().with(INPUT, task.input);
@@ -175,9 +175,13 @@ impl Worker<'_> {
         client.map_or(model, |client| model.then(&client)).sized(task.input)
     }
 
-    /// Delivers up to so much more output, as far as the hold covers it or can grow; how much that was.
-    pub(crate) fn deliver(&self, flight: &mut Flight, most: u64) -> Result<u64, Fault> {
-        let mut more = most.min(flight.wanted - flight.delivered);
+    /// Delivers more output in chunks, if the hold covers it or can grow; how much that was, in all.
+    ///
+    /// All chunks that the hold covers already are one step: nobody else sees what is used of a hold, so only the chunk for
+    /// which it has to grow needs a moment of its own.
+    pub(crate) fn deliver(&self, flight: &mut Flight, chunk: u64) -> Result<u64, Fault> {
+        let within = covered(&flight.hold).saturating_sub(flight.delivered) / chunk * chunk;
+        let mut more = within.max(chunk).min(flight.wanted - flight.delivered);
         while more > 0 {
             let held = flight.hold.amount().minor();
             let cover = wait(flight.hold.spend(&Usage::new().with(OUTPUT, more)));
