@@ -49,8 +49,9 @@ use crate::usage::{Quantity, QuantityName, Usage, UsageError, is_name};
 /// The ledger counts one piece of work after the other, each once for its key, and keeps with each what was counted before it. So
 /// however many run at once, each is the only one to come after what it comes after, and all charges of a period
 /// together are the price of all that was used in it, to the smallest step; asked again, after a crash too, the ledger
-/// answers the same. Where a tariff has limits on the sum of several quantities, that holds for work counted one after the
-/// other: each quantity is counted by itself, and nothing is atomic across accounts.
+/// answers the same. Where quantities bear on each other (limits on their sum, one that is part of another, a percentage and its
+/// events), that holds for work counted one after the other: each quantity is counted by itself, and nothing is atomic across
+/// accounts.
 ///
 /// What is *held* is decided before, by what was counted then. Where more costs less in the end, that is enough. Where it
 /// costs more, as after a free allowance, work that was counted meanwhile may make this work dearer than its hold: the
@@ -63,8 +64,10 @@ use crate::usage::{Quantity, QuantityName, Usage, UsageError, is_name};
 /// # Where it is counted
 ///
 /// Each quantity and stretch of the period has an account of its own in the ledger, in the unit `USED`, whose balance is minus what
-/// was used. Its id is made of the customer's, which can have up to 70 characters with the name of the quantity. Work is
-/// counted in the period in which its hold was made. Meters of the same quantity and period are the same meter.
+/// was used. Its id is `usage~` and what follows, made of the customer's, which can have up to 70 characters with the name of the
+/// quantity: give no customer an id that begins so. Work is counted in the period in which its hold was made, work that is only
+/// [observed](crate::Enforcement::Observe) in that in which it is counted. Meters of the same quantity and period are the same
+/// meter. What meters of several periods say about different quantities is [added](Usage::add) to one usage.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Meter {
     names: Vec<QuantityName>,
@@ -166,7 +169,8 @@ impl Meter {
     }
 
     /// The same for work without a hold, which has this key and began at this moment: for [`Job::after`](crate::Job::after)
-    /// of a [charge](Guard::charge) in one step. It is counted whether or not the charge then is refused.
+    /// of a [charge](Guard::charge) in one step. It is counted whether or not the charge then is refused. Who repeats it says the
+    /// same moment again: in another period it would be counted once more.
     ///
     /// ```
     /// # use billing_guard::{AccountId, Guard, Job, Meter, Package, Period, Tariff, Timestamp, Unit, Usage, wait};

@@ -300,6 +300,19 @@ fn what_may_be_none_in_the_end_is_owed_its_first_flat_price() {
     assert_eq!(tariff.ceiling_of(&bounds.into_iter(), usd).unwrap().minor(), 4);
 }
 
+#[test]
+fn what_counts_events_is_paid_for_in_what_it_is_part_of() {
+    let share = Percentage::of("1").unwrap().with_fee("2").unwrap().counting("b");
+    let tariff = Tariff::new().per_unit("a", "1").unwrap().percentage("c", share).unwrap();
+    let tariff = tariff.part_of("b", "a").unwrap();
+    let usd = Unit::new("USD", 0).unwrap();
+    let charge = |a: u64, b: u64| {
+        let usage = Usage::new().with("a", a).with("b", b).with("c", 100_u64);
+        tariff.charge(&usage, usd).unwrap().minor()
+    };
+    assert_eq!((charge(10, 0), charge(10, 1), charge(10, 4), charge(0, 4)), (13, 13, 19, 13));
+}
+
 proptest! {
     #[test]
     fn nothing_within_bounds_costs_more_than_their_ceiling(

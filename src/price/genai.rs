@@ -94,7 +94,8 @@ impl PriceBook {
     ///
     /// **Count everything in full.** Other than in the table of LiteLLM, the quantities overlap as the catalogue says: tokens
     /// read from a cache are among `input_tokens`, reasoning is among `output_tokens`, and
-    /// [the specific price](Tariff::part_of) takes the place of the general one.
+    /// [the specific price](Tariff::part_of) takes the place of the general one. Where a provider reports cached tokens beside the
+    /// input, as Anthropic does, add them to it.
     ///
     /// | price | quantity |
     /// |---|---|

@@ -68,7 +68,9 @@ impl Parts {
         let bits = |holds: &dyn Fn(usize) -> bool| {
             (0..rates.len()).filter(|index| holds(*index)).fold(0, |bits, index| bits | bit(index))
         };
-        let priced = |index: usize| rates.get(index).map_or("", |(name, _)| &**name);
+        // What only counts events has no price, and is paid for in what it is part of.
+        let has_price = |(_, schedule): &&(QuantityName, Schedule)| !matches!(schedule, Schedule::Counted);
+        let priced = |index: usize| rates.get(index).filter(has_price).map_or("", |(name, _)| &**name);
         let within: Vec<u16> =
             contents.iter().map(|names| bits(&|index| names.contains(&priced(index)))).collect();
         // What is within something has fewer parts than that has.
@@ -81,7 +83,9 @@ impl Parts {
         let shallow = !within.iter().any(is_whole);
         let mut unpriced = Vec::<(QuantityName, u16)>::new();
         for (part, _) in &self.stated {
-            if rates.iter().any(|(name, _)| name == part) || unpriced.iter().any(|(name, _)| name == part) {
+            if rates.iter().filter(has_price).any(|(name, _)| name == part)
+                || unpriced.iter().any(|(name, _)| name == part)
+            {
                 continue;
             }
             let holds = |index: usize| contents.get(index).is_some_and(|names| names.contains(&&**part));

@@ -19,9 +19,11 @@ impl Tariff {
     /// What this usage costs: the exact sum, rounded once by the tariff's [`Rounding`](super::Rounding).
     ///
     /// # Errors
-    /// [`PriceError::UnpricedQuantity`] naming a quantity that was used and has no rate, [`PriceError::Overflow`] if
-    /// the sum does not fit into an amount, [`PriceError::Usage`] if the usage is outside its limits,
-    /// [`PriceError::Unsettled`] if the tariff still depends on the [moment](Tariff::at).
+    /// [`PriceError::UnpricedQuantity`] naming a quantity that was used and has no rate, [`PriceError::UnlistedLabels`] if a
+    /// [matrix](Self::with_matrix) has no prices for work without labels, [`PriceError::SeveralEvents`] where a
+    /// [percentage](super::Percentage::at_least) prices them one by one, [`PriceError::Overflow`] if the sum does not fit into an
+    /// amount, [`PriceError::InexactDiscount`] if what is left cannot be kept, [`PriceError::Usage`] if the usage is outside its
+    /// limits, [`PriceError::Unsettled`] if the tariff still depends on the [moment](Tariff::at).
     pub fn charge(&self, usage: &Usage, unit: Unit) -> Result<Amount, PriceError> {
         self.check_settled()?;
         usage.check()?;
@@ -71,7 +73,7 @@ impl Tariff {
     /// ```
     ///
     /// # Errors
-    /// As [`charge`](Self::charge).
+    /// As [`charge`](Self::charge), for any of the prices that may apply, but never [`PriceError::Unsettled`].
     pub fn ceiling(&self, usage: &Usage, unit: Unit) -> Result<Amount, PriceError> {
         usage.check()?;
         self.ceiling_of(&at_most(usage), unit)
@@ -112,7 +114,8 @@ impl Tariff {
     /// [`ceiling`](Self::ceiling) is within the amount, and so is [`charge`](Self::charge) in every rounding.
     ///
     /// What `others` says about `name` itself is ignored. The answer is zero if not even one fits, or if `others`
-    /// and the fixed price alone are too much, and [`Quantity::MAX`] if `name` is free and the rest fits.
+    /// and the fixed price alone are too much, and [`Quantity::MAX`] if `name` is free and the rest fits. It ends where the
+    /// price does, as at a threshold beyond which something has none.
     ///
     /// ```
     /// # use billing_guard::{Quantity, Tariff, Unit, Usage};
@@ -261,19 +264,19 @@ impl Tariff {
         let mut all = Extents::default();
         // Before the look-up: none of something costs nothing, priced or not.
         for (name, least, most) in quantities.clone().filter(|(.., most)| !most.is_zero()) {
-            match self.rates.iter().position(|(known, _)| known == name) {
-                Some(index) => all.raise(index, least, most),
-                // It is in something that has a price, and that is at least as much.
-                None if self.parts.wholes(name).next().is_some() => {
-                    for index in self.parts.wholes(name) {
-                        all.raise(index, least, most);
-                    }
-                }
-                None if self.others == Others::Free => {}
-                None => {
-                    return Err(PriceError::UnpricedQuantity { name: quoted(name), quantity: most });
+            let own = self.rates.iter().enumerate().find(|(_, (known, _))| known == name);
+            if let Some((index, (_, schedule))) = own {
+                all.raise(index, least, most);
+                if !matches!(schedule, Schedule::Counted) {
+                    continue;
                 }
             }
+            // Without a price of its own it is in something that has one, and that is at least as much.
+            let mut wholes = self.parts.wholes(name).peekable();
+            if own.is_none() && wholes.peek().is_none() && self.others == Others::Refused {
+                return Err(PriceError::UnpricedQuantity { name: quoted(name), quantity: most });
+            }
+            wholes.for_each(|index| all.raise(index, least, most));
         }
         Ok(all)
     }

@@ -122,7 +122,8 @@ impl Tariff {
     /// there, and what is rounded is all of it: charges for one piece of work after another come to the price of
     /// all together. The price of nothing at all is nothing, so that a minimum is owed by the first that uses something.
     ///
-    /// There are exceptions. The fixed price is that of each request, and not in the price of what was used before. Where all
+    /// There are exceptions. Thresholds of [other prices](Self::with_other) look at each piece of work alone. The fixed price is
+    /// that of each request, and not in the price of what was used before. Where all
     /// costs less than what was used before did, by [`volume`](Self::volume), the quantity costs nothing, and nothing is
     /// given back. Halves are rounded up where [`Rounding::HalfEven`](super::Rounding::HalfEven) is stated. With a minimum or maximum for
     /// [each event](super::Percentage::at_least), what was used before has no price that could be known: then each charge is

@@ -65,7 +65,8 @@ pub(super) enum Holds {
 const MINUTE: i64 = 60_000_000;
 
 impl When {
-    /// If the sum of these quantities is above so much: 200,000 itself is not above 200,000.
+    /// If the sum of these quantities is above so much: 200,000 itself is not above 200,000. It is the sum of one usage, whatever
+    /// it comes [after](Tariff::after). A [part](Tariff::part_of) is in its whole already: name the whole alone.
     #[must_use]
     pub fn above<N: Into<QuantityName>>(
         names: impl IntoIterator<Item = N>,
