@@ -297,6 +297,12 @@ impl Usage {
     /// # Errors
     /// [`UsageError::Overflow`] naming the quantity, or [`UsageError::TooMany`].
     pub fn add(&mut self, more: &Self) -> Result<(), UsageError> {
+        *self = self.plus(more)?;
+        Ok(())
+    }
+
+    /// Both together.
+    pub(crate) fn plus(&self, more: &Self) -> Result<Self, UsageError> {
         let mut sum = self.clone();
         for (name, quantity) in &more.0 {
             let total = sum
@@ -306,8 +312,7 @@ impl Usage {
             sum.set(name.clone(), total);
         }
         sum.check()?;
-        *self = sum;
-        Ok(())
+        Ok(sum)
     }
 
     /// Checks the stated limits.

@@ -135,7 +135,6 @@ fn only_finished_work_teaches() {
     wait(held(&guard, job()).void()).unwrap();
     drop(held(&guard, job()));
     let dropped = held(&guard, job());
-    let mut dropped = dropped;
     dropped.record(&output(20)).unwrap();
     drop(dropped);
     // What has no price is refused before anything is learned.

@@ -224,7 +224,7 @@ fn what_a_dropped_hold_charged_is_told_with_the_next_work() {
     world.top_up("paid", 600);
     for on_drop in [OnDrop::Settle, OnDrop::CaptureHold] {
         let job = Job::new("cents").at_most("cents", 120_u32).with_on_drop(on_drop);
-        let mut hold = wait(world.guard.hold(&account(), job)).unwrap();
+        let hold = wait(world.guard.hold(&account(), job)).unwrap();
         hold.record(&Usage::new().with("cents", 120_u32)).unwrap();
         drop(hold);
         // Nobody could have read it in an answer.

@@ -59,9 +59,7 @@ impl Progress {
 
     /// What was recorded so far and this.
     pub(super) fn recorded_with(&self, usage: &Usage) -> Result<Usage, Error> {
-        let mut sum = self.recorded.clone();
-        sum.add(usage).map_err(|error| Error::from_usage(&error))?;
-        Ok(sum)
+        self.recorded.plus(usage).map_err(|error| Error::from_usage(&error))
     }
 
     /// Takes note of what a resize that was asked for at `asked_at` made of the hold, and of what there is to tell.

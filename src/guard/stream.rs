@@ -23,6 +23,10 @@ pub enum Cover {
     Exhausted(Box<Error>),
 }
 
+/// How often is tried what other workers can be faster at. Each time that they are, they have made the hold larger, so this is
+/// never reached but with a ledger that has lost its way.
+const TRIES: usize = 10_000;
+
 /// What there is to do about a piece of work.
 enum Advance {
     Done(Cover),
@@ -106,7 +110,7 @@ impl Hold {
     /// gone, and the 503s if it had to grow. Nothing is recorded then.
     pub async fn spend(&self, usage: &Usage) -> Result<Cover, Error> {
         let (mut ask, mut renews) = (Ask::default(), true);
-        loop {
+        for _ in 0..TRIES {
             match self.advance(usage, renews)? {
                 Advance::Done(cover) => return Ok(cover),
                 Advance::Renew(held) => {
@@ -123,6 +127,8 @@ impl Hold {
                 },
             }
         }
+        let detail = "the hold changed each time it was to grow".to_owned();
+        Err(Error::Unavailable { detail })
     }
 
     /// Records the work if the hold, as it was when last seen, covers it, and otherwise says what to do first.
