@@ -64,6 +64,18 @@ fn one_piece_of_work(criterion: &mut Criterion) {
             forecast.learn(&path, prediction, *units);
         });
     });
+    group.bench_function("begin", |bencher| {
+        bencher.iter(|| {
+            let (customer, size, _) = next.next().unwrap();
+            forecast.begin(&path(customer, *size), 8_192)
+        });
+    });
+    group.bench_function("further", |bencher| {
+        bencher.iter(|| {
+            let (customer, size, units) = next.next().unwrap();
+            forecast.further(&path(customer, *size), *units, 8_192)
+        });
+    });
     group.finish();
 }
 

@@ -63,8 +63,11 @@
 //! * A [`Courtesy`] lets work begun be finished, and an [`AutoTopUp`] decides when to charge, and how much; the host charges.
 //! * A [`Meter`] counts what was used this month, for prices that go on from there.
 //! * [`Spending`] sums up where an account's credit went, and [`UsageDigest`] one period of it for a mail; [`BurnRate`] says
-//!   how fast it goes; [`Insights`] keeps what is known of it at hand; [`export`] writes its history for other programs.
-//! * [`UsageForecast`] learns how much work is going to take, so that no more need be held than is likely to be used.
+//!   how fast it goes, [`BurnProfile`] in which hours, and until when a balance lasts; [`Insights`] keeps what is known of it at
+//!   hand; [`export`] writes its history for other programs.
+//! * [`Holding`] says how much of the balance is held for work of which only a bound is known: a [`UsageForecast`] learns what
+//!   work takes, so that no more need be held than is likely to be used, and the hold of a stream [grows](Hold::spend).
+//!   [`manual::holding`] says how to choose.
 //! * [`Amount`] and [`Unit`], [`Quantity`] and [`Usage`], [`Timestamp`], [`Period`] and [`Clock`] are
 //!   the values.
 //!
@@ -145,7 +148,9 @@ pub use clock::{Clock, ManualClock, SystemClock, Timestamp, TimestampError};
 pub use content::Content;
 pub use entry::{ChargeRef, Entry, EntryKind, Operation};
 pub use error::{CapReached, LedgerError, LogFields, ShortReason, Shortfall};
-pub use forecast::{BurnRate, ForecastSettings, KeyPath, Prediction, UsageForecast};
+pub use forecast::{
+    BurnProfile, BurnProfileError, BurnRate, ForecastSettings, KeyPath, Prediction, RunsOut, UsageForecast,
+};
 pub use grant::{Draw, Grant, GrantKind, GrantTerms, Movement};
 pub use guard::error::Error;
 pub use guard::{
@@ -171,11 +176,11 @@ pub use limits::Limits;
 pub use link::{Link, LinkError};
 pub use messages::{English, German, Messages, Place, Tone, Wording};
 pub use notice::{Notice, NoticeRules};
-pub use period::{Period, PeriodError};
+pub use period::{Period, PeriodError, Weekday};
 pub use policy::{Courtesy, Enforcement, Holding, OnDrop, Policy};
 pub use price::{
     BookFault, BookFaults, BookProblem, GenaiImport, Line, LitellmImport, Matrix, Package, Percentage,
-    PriceBook, PriceError, Rate, Rounding, Tariff, Tiers, UnknownPrice, Weekday, When, Why,
+    PriceBook, PriceError, Rate, Rounding, Tariff, Tiers, UnknownPrice, When, Why,
 };
 pub use receipt::Receipt;
 pub use refusal::{

@@ -3,7 +3,8 @@
 //! A [`Rate`] is the exact price of one unit of something. A [`Tariff`] says how each quantity of one kind of work is
 //! priced, per unit, in [`Tiers`], by the [`Package`] or as a [`Percentage`], or by labels in a [`Matrix`], and turns a [`Usage`](crate::Usage) into an
 //! [`Amount`](crate::Amount), rounding once, at the end, and into the [`Line`]s that explain it. [`When`] says where the
-//! prices of another tariff apply. A [`PriceBook`] keeps tariffs by name and says what happens to a name it does not know.
+//! prices of another tariff apply. A [`PriceBook`] keeps tariffs by name and says what happens to a name it does not know; it is
+//! read from a [JSON form](PriceBook::from_json) of its own.
 //!
 //! Nothing here is free by accident: a quantity without a rate and a name without a tariff are errors, unless the
 //! tariff or the book says otherwise.
@@ -50,9 +51,10 @@ pub(crate) use pricing::Bounded;
 pub use rate::Rate;
 pub use tariff::{Rounding, Tariff};
 pub use tiers::Tiers;
-pub use when::{Weekday, When};
+pub use when::When;
 
 use crate::amount::Unit;
+use crate::period::Weekday;
 use crate::usage::UsageError;
 
 /// Why there is no price.

@@ -299,6 +299,11 @@ impl Spending {
         Period::day().at_offset_minutes(self.offset_minutes).unwrap_or(Period::day())
     }
 
+    /// How many microseconds its clocks are ahead of UTC.
+    pub(crate) fn ahead(&self) -> i64 {
+        i64::from(self.offset_minutes).saturating_mul(60_000_000)
+    }
+
     /// The calendar's period; none for hours. Its offset was checked.
     fn period(&self) -> Option<Period> {
         let period = match self.bin {
@@ -312,8 +317,7 @@ impl Spending {
     fn start_of(&self, at: Timestamp) -> Timestamp {
         self.period().map_or_else(
             || {
-                let ahead = i64::from(self.offset_minutes).saturating_mul(60_000_000);
-                let within = at.as_micros().saturating_add(ahead).rem_euclid(HOUR);
+                let within = at.as_micros().saturating_add(self.ahead()).rem_euclid(HOUR);
                 Timestamp::from_micros(at.as_micros().saturating_sub(within))
             },
             |period| period.start_of(at),
@@ -368,7 +372,7 @@ impl Spending {
 }
 
 /// In microseconds.
-const HOUR: i64 = 3_600_000_000;
+pub(crate) const HOUR: i64 = 3_600_000_000;
 
 /// What was spent with one value of the label in one hour, day or month. See [`Spending::rows`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -9,10 +9,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use billing_guard::{
-    AccountId, Alternative, Amount, AutoTopUp, AutoTopUpState, Basis, BurnRate, Consent, Details, Disclosure,
-    English, Fit, Free, German, Included, InsufficientBalance, Messages, Notice, Options, PaymentSteps,
-    Period, Purchase, Quantity, Recognized, Refusal, Renderer, Runway, Shape, Shortfall, Spending, Timestamp,
-    Tone, TopUp, TopUpAmount, TopUpDecision, TopUpPresets, Unit, Usage, UsageDigest, Work,
+    AccountId, Alternative, Amount, AutoTopUp, AutoTopUpState, Basis, BurnProfile, BurnRate, Consent,
+    Details, Disclosure, English, Fit, Free, German, Included, InsufficientBalance, Messages, Notice,
+    Options, PaymentSteps, Period, Purchase, Quantity, Recognized, Refusal, Renderer, Runway, Shape,
+    Shortfall, Spending, Timestamp, Tone, TopUp, TopUpAmount, TopUpDecision, TopUpPresets, Unit, Usage,
+    UsageDigest, Work,
 };
 use proptest::prelude::*;
 
@@ -212,6 +213,14 @@ proptest! {
                 let notice = Notice::ShortRunway { days, runway, balance: unit.minor(available) };
                 prop_assert!(!messages.notice(&notice).is_empty());
             }
+        }
+        if let Ok(profile) = BurnProfile::from_spending(&spending, now) {
+            let runs_out = profile.runs_out(unit.minor(available)).unwrap();
+            prop_assert!(now <= runs_out.earliest() && runs_out.earliest() <= runs_out.about());
+            prop_assert!(runs_out.latest().is_none_or(|latest| runs_out.about() <= latest));
+            prop_assert!(!profile.amount_for_days(days).is_negative());
+            prop_assert!(!profile.amount_until(runs_out.earliest()).is_negative());
+            prop_assert_eq!(profile.week().count(), 168);
         }
         let _ = spending.top_uses(now, 5);
         for period in [Period::day(), Period::week(), Period::month(), Period::year()] {

@@ -8,12 +8,12 @@ use std::task::{Context, Waker};
 use std::time::Duration;
 
 use billing_guard::{
-    AccountId, Amount, Applied, Balance, BalanceRequest, Bin, BurnRate, CaptureRequest, Captured, Clock,
-    CountersPage, CountersRequest, Details, Disclosed, Disclosure, Entry, Error, FindRequest, Found, Guard,
-    HoldRequest, HoldState, HoldsPage, HoldsRequest, Insight, Insights, Labels, Ledger, LedgerError,
-    LedgerExt, LedgerFuture, ManualClock, MemoryLedger, MemorySettings, Period, PostKind, PostRequest,
-    PriceBook, Refusal, ResizeRequest, Spending, Statement, StatementRequest, SweepRequest, Swept, Timestamp,
-    TopUses, Unit, UsageDigest, VoidRequest, wait,
+    AccountId, Amount, Applied, Balance, BalanceRequest, Bin, BurnProfile, BurnRate, CaptureRequest,
+    Captured, Clock, CountersPage, CountersRequest, Details, Disclosed, Disclosure, Entry, Error,
+    FindRequest, Found, Guard, HoldRequest, HoldState, HoldsPage, HoldsRequest, Insight, Insights, Labels,
+    Ledger, LedgerError, LedgerExt, LedgerFuture, ManualClock, MemoryLedger, MemorySettings, Period,
+    PostKind, PostRequest, PriceBook, Refusal, ResizeRequest, Spending, Statement, StatementRequest,
+    SweepRequest, Swept, Timestamp, TopUses, Unit, UsageDigest, VoidRequest, wait,
 };
 
 fn usd() -> Unit {
@@ -138,7 +138,11 @@ fn insights(ledger: &Arc<Watched>) -> Insights {
 /// All of an account's spending, read in one go.
 fn all(ledger: &Watched, account: &AccountId, label: Option<&str>) -> Spending {
     let spending = Spending::new(usd(), Bin::Day);
-    let mut spending = label.map_or(Ok(spending.clone()), |label| spending.by_label(label)).unwrap();
+    let spending = label.map_or(Ok(spending.clone()), |label| spending.by_label(label)).unwrap();
+    read_into(spending, ledger, account)
+}
+
+fn read_into(mut spending: Spending, ledger: &Watched, account: &AccountId) -> Spending {
     loop {
         let page = wait(ledger.inner().statement(spending.next_request(account))).unwrap();
         spending.add(&page).unwrap();
@@ -175,6 +179,7 @@ fn nothing_is_known_until_it_is_read_and_asking_reads_nothing() {
     assert_eq!(known.burn_rate().unwrap().per_day(), cents(20));
     assert_eq!(uses(&known), [("ben".to_owned(), 80), ("ana".to_owned(), 40)]);
     assert_eq!(known.runway(cents(100)).unwrap().about_days(), 5);
+    assert_eq!(known.burn_profile().unwrap().days(), 5);
     assert_eq!(known.runway(Unit::new("EUR", 2).unwrap().minor(100)), None);
     // A clock that went back does no harm.
     ledger.clock.set(Timestamp::default());
@@ -236,6 +241,10 @@ fn it_goes_on_where_it_was_and_knows_what_a_first_reading_would() {
         assert_eq!(uses(&known), uses(&anew), "day {day}");
         let full = all(&ledger, &account, None);
         assert_eq!(known.burn_rate(), BurnRate::from_spending(&full, ledger.clock.now()));
+        let by_hour = read_into(Spending::new(usd(), Bin::Hour), &ledger, &account);
+        let profile = BurnProfile::from_spending(&by_hour, ledger.clock.now());
+        assert_eq!(known.burn_profile(), profile.as_ref().map_err(|error| *error), "day {day}");
+        assert_eq!(profile.is_ok(), day > 5, "day {day}");
         let since = ledger.clock.now().as_micros() - 30 * 86_400_000_000;
         let top = all(&ledger, &account, Some("user")).top_uses(Timestamp::from_micros(since), 10);
         assert_eq!(known.top_uses().map(TopUses::uses), top.as_ref().map(TopUses::uses), "day {day}");

@@ -13,7 +13,7 @@ mod litellm;
 
 use std::path::Path;
 
-use billing_guard::{Labels, PriceBook, Timestamp, Unit, Usage};
+use billing_guard::{Amount, Labels, PriceBook, Timestamp, Unit, Usage};
 
 /// The text of a file of the data.
 fn data(file: &str) -> Option<String> {
@@ -40,7 +40,7 @@ fn charged(
     let labels = Labels::new(labels.iter().copied()).unwrap();
     let usage = used.iter().fold(Usage::new(), |usage, (name, count)| usage.with(name.clone(), *count));
     let tariff = book.tariff(name).map_err(|error| error.to_string())?.at(moment, &labels);
-    tariff.charge(&usage, unit()).map(|amount| amount.minor()).map_err(|error| error.to_string())
+    tariff.charge(&usage, unit()).map(Amount::minor).map_err(|error| error.to_string())
 }
 
 /// 2025-03-03, a Monday, and so many minutes.

@@ -29,7 +29,8 @@ const PRICES: &str = r#"{
 }"#;
 
 /// What a report has, in this order.
-const FIELDS: [&str; 17] = [
+const FIELDS: [&str; 20] = [
+    "trace",
     "requests",
     "admitted",
     "refused",
@@ -41,9 +42,11 @@ const FIELDS: [&str; 17] = [
     "cut_tokens",
     "charged",
     "prepaid",
+    "stranded",
     "coverage",
     "worst_window_coverage",
     "over_hold_ratio",
+    "extensions_per_request",
     "mean_locked",
     "elapsed_s",
     "cycles_per_s",
@@ -239,14 +242,14 @@ fn the_figures_are_those_computed_by_hand() -> Result {
         (
             "--max-output 100",
             serde_json::json!({ "admitted": 2, "refused": 2, "false_refusals": 0, "overspend": "0",
-                "uncollected": "0", "bound": "0", "charged": "0.007", "prepaid": "0.007",
-                "coverage": 1.0, "over_hold_ratio": 1.0 }),
+                "uncollected": "0", "bound": "0", "charged": "0.007", "prepaid": "0.007", "stranded": 0.0,
+                "coverage": 1.0, "over_hold_ratio": 1.0, "extensions_per_request": 0.0 }),
         ),
         // Held too generously, at 0.005: two holds leave 0.004, and 0.0035 would have done.
         (
             "--max-output 250 --prepaid-share 1",
             serde_json::json!({ "admitted": 2, "refused": 2, "false_refusals": 2, "charged": "0.007",
-                "prepaid": "0.014", "over_hold_ratio": 1.428571 }),
+                "prepaid": "0.014", "stranded": 0.5, "over_hold_ratio": 1.428571 }),
         ),
         // Held too tightly, at 0.003, and 0.0003 are left to pay for what is beyond the two holds, 0.001.
         (
@@ -259,13 +262,15 @@ fn the_figures_are_those_computed_by_hand() -> Result {
         (
             "--max-output 50 --prepaid-share 0.45 --cut",
             serde_json::json!({ "admitted": 2, "refused": 2, "overspend": "0", "uncollected": "0",
-                "bound": "0.001", "cut": 2, "cut_tokens": 100, "charged": "0.006", "prepaid": "0.0063" }),
+                "bound": "0.001", "cut": 2, "cut_tokens": 100, "charged": "0.006", "prepaid": "0.0063",
+                "stranded": 0.047619 }),
         ),
         // Nobody has anything.
         (
             "--prepaid-share 0",
             serde_json::json!({ "admitted": 0, "refused": 4, "false_refusals": 0, "charged": "0",
-                "prepaid": "0", "coverage": null, "over_hold_ratio": null, "cycles_per_s": 0.0 }),
+                "prepaid": "0", "stranded": null, "coverage": null, "over_hold_ratio": null,
+                "extensions_per_request": null, "cycles_per_s": 0.0 }),
         ),
         // Four accounts in turns, each with what half a request costs.
         ("--accounts 4", serde_json::json!({ "admitted": 0, "refused": 4, "prepaid": "0.007" })),
@@ -362,11 +367,14 @@ fn the_table_says_the_same() -> Result {
     let output = folder.run(&trace, "plain", &more)?;
     assert!(output.status.success());
     let table = String::from_utf8(output.stdout)?;
-    assert_eq!(table.lines().count(), 1 + FIELDS.len(), "{table}");
+    // The trace is named in the first line.
+    assert_eq!(table.lines().count(), FIELDS.len(), "{table}");
+    assert!(table.starts_with("vidur.trace at the price of plain"), "{table}");
     let value = |name: &str| table.lines().find_map(|line| Some(line.trim().strip_prefix(name)?.trim()));
     for (name, wanted) in [
         ("requests", "4"),
         ("admitted", "2"),
+        ("refused", "2 (50.00 %)"),
         ("overspend", "0.0007 USD"),
         ("bound", "0.001 USD"),
         ("charged", "0.0063 USD"),
@@ -502,7 +510,11 @@ fn a_wrong_argument_is_named_and_the_usage_shown() -> Result {
         (&["--hold", "forecast", "--coverage", "1"], "--coverage"),
         (&["--hold", "forecast", "--coverage", "0.9999"], "0.9999"),
         (&["--hold", "forecast", "--coverage", "0.9x"], "0.9x"),
+        (&["--hold", "grow", "--speed", "max"], "--speed cannot be max"),
         (&["--coverage", "0.9"], "--coverage is for --hold forecast"),
+        (&["--hold", "ceiling", "--shrink", "50"], "--shrink is for --hold forecast"),
+        (&["--hold", "forecast", "--shrink", "0"], "--shrink"),
+        (&["--hold", "forecast", "--shrink", "1001"], "1001"),
         (&["--speed", "0"], "--speed"),
         (&["--speed", "fast"], "fast"),
         (&["--trace-kind", "generic"], "--columns"),
@@ -511,6 +523,10 @@ fn a_wrong_argument_is_named_and_the_usage_shown() -> Result {
         (&["--columns", "input=a,output=b,colour=c"], "colour"),
         (&["--columns", "input=a,output=b,input=c"], "input=c"),
         (&["--columns", "input=,output=b"], "input="),
+        (&["--join"], "--join needs more than one --trace"),
+        (&["--plot"], "--plot needs a value"),
+        (&["--plot", "p.svg", "--speed", "max"], "--speed cannot be max"),
+        (&["--plot", "p.svg", "--self-test"], "--self-test"),
     ] {
         assert_refused(&replay(files.iter().chain(more))?, &[named, "Usage: replay"]);
     }
@@ -681,6 +697,150 @@ fn several_traces_are_replayed_one_after_the_other() -> Result {
 }
 
 #[test]
+fn short_of_the_forecast_work_is_shrunk_to_what_there_is() -> Result {
+    let folder = Folder::new("shrink")?;
+    // One after the other, each at 0.0035. Of what 200 cost there is enough for 100, and 0.003 more: the input of one, and 50
+    // tokens of its output.
+    let trace = generic(&folder, (0..200).map(|number| (10 * number, "ana", 1_000, 100)))?;
+    let more = ["--accounts", "1", "--prepaid-share", "0.504285715", "--cut"];
+    let run =
+        |more_still: &[&str]| folder.report(&trace, "plain", &[&COLUMNS[..], &more, more_still].concat());
+    for holding in ["forecast", "grow"] {
+        let report = run(&["--hold", holding, "--shrink", "25"])?;
+        report.check(200, true)?;
+        report.assert_fields(&serde_json::json!({ "admitted": 101, "cut": 1, "cut_tokens": 50,
+            "charged": "0.353", "prepaid": "0.353", "stranded": 0.0, "false_refusals": 0 }));
+    }
+    // Half of the usual is there, and three quarters are not.
+    let report = run(&["--hold", "forecast", "--shrink", "75"])?;
+    report.check(200, true)?;
+    report.assert_fields(&serde_json::json!({ "admitted": 100, "cut": 0, "charged": "0.35",
+        "stranded": 0.008499, "false_refusals": 0 }));
+    // With 0.004 more, one more would have fitted. It is held for more than it takes, and refused, or else shrunk.
+    let more = ["--accounts", "1", "--prepaid-share", "0.505714286", "--cut", "--hold", "forecast"];
+    let run = |shrunk: &[&str]| folder.report(&trace, "plain", &[&COLUMNS[..], &more, shrunk].concat());
+    let wanted = serde_json::json!({ "admitted": 100, "false_refusals": 100, "stranded": 0.011299 });
+    run(&[])?.assert_fields(&wanted);
+    let wanted = serde_json::json!({ "admitted": 101, "cut": 0, "false_refusals": 0, "charged": "0.3535" });
+    run(&["--shrink", "25"])?.assert_fields(&wanted);
+    Ok(())
+}
+
+#[test]
+fn a_hold_grows_as_output_is_delivered() -> Result {
+    let folder = Folder::new("grow")?;
+    // Most answers are short, and one in ten is long.
+    let requests = (0..3_000_u64).map(|number| {
+        let mixed = number * 7_919 % 100;
+        (10 * number, "ana", 100, if mixed < 10 { 400 + 40 * mixed } else { 20 + mixed })
+    });
+    let trace = generic(&folder, requests)?;
+    let run = |holding: &str, more: &[&str]| {
+        let hold = ["--hold", holding, "--accounts", "1", "--max-output", "1000"];
+        folder.report(&trace, "plain", &[&COLUMNS[..], &hold, more].concat())
+    };
+    let (grown, forecast) =
+        (run("grow", &["--prepaid-share", "9"])?, run("forecast", &["--prepaid-share", "9"])?);
+    grown.check(3_000, true)?;
+    // All is delivered, and all within its hold.
+    let wanted = serde_json::json!({ "admitted": 3_000, "cut": 0, "coverage": 1.0, "bound": "0" });
+    grown.assert_fields(&wanted);
+    let figure = |report: &Report, field: &str| report.0[field].as_f64().ok_or("no figure");
+    assert_eq!(figure(&forecast, "extensions_per_request")?, 0.0);
+    assert!((0.02..=0.6).contains(&figure(&grown, "extensions_per_request")?), "{grown:?}");
+    assert!(grown.is_at_most("mean_locked", "charged")?, "{grown:?}");
+    let saved = figure(&grown, "over_hold_ratio")? / figure(&forecast, "over_hold_ratio")?;
+    assert!(saved < 0.8, "{grown:?} {forecast:?}");
+    // Where the balance ends, a hold cannot grow: what was covered is delivered and no more.
+    let cut = run("grow", &["--prepaid-share", "0.5", "--shrink", "1"])?;
+    cut.check(3_000, true)?;
+    assert!(cut.count("cut")? > 0, "{cut:?}");
+    Ok(())
+}
+
+/// Only accounts that had a request refused: what the others have left was not needed.
+#[test]
+fn what_is_left_where_nothing_was_refused_is_not_stranded() -> Result {
+    let folder = Folder::new("stranded")?;
+    // Held for 250 tokens, at 0.005. Of two accounts with two requests each and 0.0049, the first is refused both; with
+    // 0.0098, neither is, although 0.0028 is left.
+    let trace = folder.trace("azure", &FOUR)?;
+    let run = |share| {
+        let more = ["--accounts", "2", "--threads", "1", "--max-output", "250", "--speed", "real"];
+        folder.report(&trace, "plain", &[&more[..], &["--prepaid-share", share]].concat())
+    };
+    run("0.7")?.assert_fields(&serde_json::json!({ "refused": 4, "prepaid": "0.0098", "stranded": 1.0 }));
+    run("1.5")?.assert_fields(&serde_json::json!({ "refused": 0, "prepaid": "0.021", "stranded": 0.0 }));
+    // Held for 200 tokens, at 0.0045. The first account has 0.0042 and is refused; of 0.0054 the other has 0.0009 left.
+    let trace = folder.trace("servegen", &[(0, 1_000, 100), (1, 1_000, 200)])?;
+    let more = ["--accounts", "2", "--threads", "1", "--max-output", "200", "--prepaid-share", "1.2"];
+    let wanted =
+        serde_json::json!({ "refused": 1, "charged": "0.0045", "prepaid": "0.0096", "stranded": 0.4375 });
+    folder.report(&trace, "plain", &more)?.assert_fields(&wanted);
+    Ok(())
+}
+
+#[test]
+fn joined_traces_are_one_kind_of_work() -> Result {
+    let folder = Folder::new("joined")?;
+    // Two regimes, an hour each at their own times: first 100 tokens, then 1,000.
+    let csv = |name: &str, begin: u64, output: u64| {
+        let rows = (0..2_000).map(|number| format!("{},10,{output}\n", begin + 10 * number));
+        folder.file(name, &format!("when,prompt,answer\n{}", rows.collect::<String>()))
+    };
+    let (one, two) = (csv("one.csv", 700, 100)?, csv("two.csv", 5, 1_000)?);
+    let columns = ["--trace-kind", "generic", "--columns", "time=when,input=prompt,output=answer"];
+    let more = ["--trace", two.to_str().ok_or("a path")?, "--join", "--prepaid-share", "1000"];
+    let run = |more: &[&str]| folder.report(&one, "plain", &[&columns[..], more].concat());
+    let ceiling = run(&[&more[..], &["--speed", "real"]].concat())?;
+    let wanted = serde_json::json!({ "trace": "one.csv + two.csv", "requests": 4_000, "coverage": 1.0 });
+    ceiling.assert_fields(&wanted);
+    // The second regime is not known when it begins, and soon is.
+    let report = run(&[&more[..], &["--hold", "forecast"]].concat())?;
+    let figure = |field: &str| report.0[field].as_f64().ok_or("no figure");
+    assert!((0.93..1.0).contains(&figure("worst_window_coverage")?), "{report:?}");
+    assert!(figure("over_hold_ratio")? < 2.5, "{report:?}");
+    // Replayed each for itself, neither has anything new in it.
+    let more = ["--trace", two.to_str().ok_or("a path")?, "--prepaid-share", "1000", "--hold", "forecast"];
+    let output = folder.run(&one, "plain", &[&columns[..], &more, &["--json"]].concat())?;
+    for line in String::from_utf8(output.stdout)?.lines() {
+        assert_eq!(serde_json::from_str::<Value>(line)?["worst_window_coverage"], 1.0, "{line}");
+    }
+    Ok(())
+}
+
+#[test]
+fn the_plot_is_drawn_beside_the_report() -> Result {
+    let folder = Folder::new("plot")?;
+    let requests = many(400).into_iter().zip(0..);
+    let trace = generic(
+        &folder,
+        requests.map(|((client, input, output), number)| {
+            (7 * number, if client % 2 == 0 { "ana" } else { "bob" }, input, output)
+        }),
+    )?;
+    let file = folder.0.join("plot.svg");
+    let plot = ["--plot", file.to_str().ok_or("a path")?, "--prepaid-share", "1000"];
+    folder.report(&trace, "plain", &[&COLUMNS[..], &plot].concat())?.check(400, false)?;
+    let svg = std::fs::read_to_string(&file)?;
+    assert!(svg.starts_with("<svg ") && svg.trim_end().ends_with("</svg>"), "{svg}");
+    // A curve of six coverages and the point of the ceiling; each way of holding over time; and their names.
+    assert_eq!(svg.matches("<circle").count(), 7, "{svg}");
+    for text in ["0.9", "0.999", "declared", "generic.csv", "ceiling", "forecast", "grow", "USD"] {
+        assert!(svg.contains(&format!(">{text}</text>")), "{text} is not in {svg}");
+    }
+    // It is read on light and on dark ground, and put into a page of Markdown as it is.
+    assert!(svg.contains("currentColor") && !svg.contains("#000000") && !svg.contains("#FFFFFF"), "{svg}");
+    assert!(!svg.contains("\n\n") && svg.len() < 20_000, "{}", svg.len());
+    // What it cannot be written to is named, after the report.
+    let more = [&COLUMNS[..], &["--plot", folder.0.to_str().ok_or("a path")?]].concat();
+    let output = folder.run(&trace, "plain", &more)?;
+    assert_eq!(output.status.code(), Some(2));
+    assert!(String::from_utf8(output.stderr)?.contains("cannot write"));
+    Ok(())
+}
+
+#[test]
 fn the_promises_hold_on_the_real_traces() -> Result {
     let Some(data) = std::env::var_os("BILLING_GUARD_DATA") else {
         println!("skipped: set BILLING_GUARD_DATA to a folder with the traces and litellm_prices.json");
@@ -712,6 +872,76 @@ fn the_promises_hold_on_the_real_traces() -> Result {
         run(&["--max-output", "64", "--cut"])?.check(requests, true)?;
         assert!(!run(&["--self-test"])?.amount("overspend")?.is_zero(), "{name}");
     }
+    Ok(())
+}
+
+/// Replays real traces by gpt-4o's prices, if their folder is known: a report for each, or one for all that are joined.
+fn real(traces: &[&str], more: &str) -> Result<Option<Vec<Report>>> {
+    let Some(data) = std::env::var_os("BILLING_GUARD_DATA") else {
+        println!("skipped: set BILLING_GUARD_DATA to a folder with the traces and litellm_prices.json");
+        return Ok(None);
+    };
+    let data = Path::new(&data);
+    let mut args: Vec<std::ffi::OsString> = vec!["--prices".into(), data.join("litellm_prices.json").into()];
+    for trace in traces {
+        args.extend(["--trace".into(), data.join(trace).into()]);
+    }
+    args.extend("--model gpt-4o --max-output longest --json".split(' ').map(Into::into));
+    args.extend(more.split(' ').map(Into::into));
+    let output = replay(args)?;
+    let (out, err) = (String::from_utf8(output.stdout)?, String::from_utf8(output.stderr)?);
+    println!("{more}\n{out}");
+    assert!(output.status.success(), "{err}");
+    Ok(Some(out.lines().map(|line| Ok(Report(serde_json::from_str(line)?))).collect::<Result<_>>()?))
+}
+
+const TRACES: [&str; 6] = [
+    "azure2023_conv.csv",
+    "azure2023_code.csv",
+    "mooncake_fast25_conversation.jsonl",
+    "vidur_arxiv_summarization.csv",
+    "servegen_r1_24h.csv",
+    "servegen_msmall_24h.csv",
+];
+
+/// What is stated of accounts that are prepaid for half of what they ask for.
+#[test]
+fn hardly_anybody_who_could_pay_is_refused_on_the_real_traces() -> Result {
+    for holding in ["forecast", "grow"] {
+        let more = format!("--hold {holding} --shrink 25 --cut");
+        let Some(reports) = real(&TRACES, &more)? else { return Ok(()) };
+        for (report, most_false) in reports.iter().zip([0.005, 0.005, 0.005, 0.005, 0.025, 0.025]) {
+            let count =
+                |field: &str| Ok::<_, Box<dyn Error>>(f64::from(u32::try_from(report.count(field)?)?));
+            assert!(count("false_refusals")? <= most_false * count("requests")?, "{report:?}");
+            assert!(count("cut")? <= 0.03 * count("admitted")?, "{report:?}");
+            assert!(report.0["stranded"].as_f64().is_some_and(|share| share <= 0.001), "{report:?}");
+            assert!(report.amount("overspend")?.is_zero() && report.amount("uncollected")?.is_zero());
+        }
+    }
+    Ok(())
+}
+
+/// What is stated of holds that grow.
+#[test]
+fn growing_holds_are_little_more_than_what_is_used_on_the_real_traces() -> Result {
+    let Some(reports) = real(&TRACES, "--hold grow --prepaid-share 1000")? else { return Ok(()) };
+    for (report, most) in reports.iter().zip([1.25, 1.6, 1.3, 2.1, 1.65, 2.1]) {
+        let figure = |field: &str| report.0[field].as_f64().ok_or("no figure");
+        assert!(figure("over_hold_ratio")? <= most, "{report:?}");
+        assert!(figure("extensions_per_request")? <= 0.6, "{report:?}");
+        report.assert_fields(&serde_json::json!({ "refused": 0, "cut": 0, "coverage": 1.0 }));
+    }
+    Ok(())
+}
+
+/// What is stated of work that changes under one key.
+#[test]
+fn a_forecast_follows_a_change_of_the_work_on_the_real_traces() -> Result {
+    let Some(reports) = real(&TRACES, "--hold forecast --prepaid-share 1000 --join")? else { return Ok(()) };
+    let [report] = &reports[..] else { return Err("not one report".into()) };
+    assert_eq!(report.count("requests")?, 153_097);
+    assert!(report.0["worst_window_coverage"].as_f64().is_some_and(|share| share >= 0.93), "{report:?}");
     Ok(())
 }
 

@@ -12,7 +12,9 @@ Usage: replay --trace FILE --prices FILE --model NAME [options]
 Replays the requests of a trace through a guard and checks what comes out.
 
   --trace FILE          the requests: an Azure, Mooncake, ServeGen or Vidur trace, or any other with
-                        named columns; given several times, one after the other
+                        named columns; given several times, each for itself
+  --join                replay all traces as one, each after the one before, as one kind of work of no
+                        customer: what a forecast does when the work changes
   --trace-kind KIND     azure, mooncake, servegen, vidur or generic; told from the file's first line
                         by default
   --columns LIST        what the columns of a generic trace are called, as
@@ -22,19 +24,39 @@ Replays the requests of a trace through a guard and checks what comes out.
   --max-output N        output tokens that a request asks for at most (default 4096); 'longest' is
                         4096 or the longest output in the trace, if that is more
   --hold HOW            ceiling: hold for the most that is asked for (default); forecast: for what
-                        the requests before it let expect
+                        the requests before it let expect; grow: begin with less than that, and grow
+                        as output is delivered
   --coverage X          how many requests a forecast is to suffice for, 0.5 to 0.999 (default 0.99)
+  --shrink PERCENT      if the balance is short of the forecast, hold what there is, if it pays for this
+                        much of what such requests usually take, 1 to 1000; refused without it
   --speed HOW           max: from all threads, as fast as it goes (default for --hold ceiling);
                         real: on a simulated clock, with the times of the trace (default for
-                        --hold forecast); a number: as real, but so many times the requests
-  --cut                 stop work at what its hold covers; without it all work is delivered in full
+                        the others); a number: as real, but so many times the requests
+  --cut                 stop work at what its hold covers; without it all work is delivered in full,
+                        but where holds grow
   --accounts N          how many accounts share the requests, by client where the trace names
                         clients, else in turns (default 50)
   --prepaid-share X     what share of the cost of its requests each account has, 0 to 1000 (default 0.5)
   --threads N           1 to 1024 (default: as many as the machine has cores); one on a simulated clock
-  --json                one JSON object instead of a table
+  --json                one JSON object a trace instead of a table
+  --plot FILE.svg       draw what each coverage holds, for every trace, and what is locked over time, for
+                        the first; beside the report, with as many replays on a simulated clock
   --self-test           use a ledger that looks at the balance and charges later; must overspend
   --help                this text
+
+What is reported:
+  false refusals        refused, though what the request really cost could have been spent at that moment
+  overspend             what accounts got beyond what they had prepaid
+  uncollected           what was delivered and could not be charged
+  bound                 by how much true costs were beyond their holds: neither can be more
+  cut                   admitted, but delivered less output than the request had in the trace
+  stranded              what is left in the end on accounts that had a request refused, as a share of
+                        all that was prepaid
+  coverage              the share of admitted requests whose true cost was within the hold as it was at
+                        last; worst window: the least in any 1,000 of them in a row
+  over-hold ratio       the sum of all holds, as they were at last, over that of the true costs
+  extensions            how often a hold grew, for each admitted request
+  mean locked           what was held at a time, on average
 
 Exit code: 0 all promises held, 1 the books disagree or a promise is broken, 2 wrong argument or file.";
 
@@ -44,8 +66,10 @@ pub(crate) enum Command {
     Replay(Box<Args>),
 }
 
+#[derive(Clone)]
 pub(crate) struct Args {
     pub(crate) traces: Vec<PathBuf>,
+    pub(crate) join: bool,
     pub(crate) kind: Option<Kind>,
     /// Of a generic trace, and only of one.
     pub(crate) columns: Option<Columns>,
@@ -54,6 +78,8 @@ pub(crate) struct Args {
     pub(crate) max_output: MaxOutput,
     pub(crate) holding: Holding,
     pub(crate) coverage_permille: u16,
+    /// In percent of the usual.
+    pub(crate) shrink: Option<u32>,
     /// How many times the requests of the trace in a time; `None` without a clock.
     pub(crate) speed: Option<u64>,
     pub(crate) cut: bool,
@@ -61,6 +87,7 @@ pub(crate) struct Args {
     pub(crate) share: Share,
     pub(crate) threads: usize,
     pub(crate) json: bool,
+    pub(crate) plot: Option<PathBuf>,
     pub(crate) self_test: bool,
 }
 
@@ -75,11 +102,33 @@ impl MaxOutput {
     pub(crate) const DEFAULT: u64 = 4096;
 }
 
-/// How much output a request is held for.
+/// How much output a request is held for. It is the guard's [`Holding`](billing_guard::Holding), which other ways may be
+/// added to.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Holding {
     Ceiling,
     Forecast,
+    Grow,
+}
+
+impl Holding {
+    pub(crate) const ALL: [Self; 3] = [Self::Ceiling, Self::Forecast, Self::Grow];
+
+    pub(crate) const fn name(self) -> &'static str {
+        match self {
+            Self::Ceiling => "ceiling",
+            Self::Forecast => "forecast",
+            Self::Grow => "grow",
+        }
+    }
+
+    pub(crate) const fn of_guard(self) -> billing_guard::Holding {
+        match self {
+            Self::Ceiling => billing_guard::Holding::Ceiling,
+            Self::Forecast => billing_guard::Holding::Forecast,
+            Self::Grow => billing_guard::Holding::Grow,
+        }
+    }
 }
 
 /// A share as it was written: it scales money, so it never becomes a float.
@@ -122,9 +171,11 @@ impl Args {
         let (mut traces, mut prices, mut model) = (Vec::new(), None, None);
         let (mut kind, mut columns) = (None, None);
         let (mut holding, mut coverage, mut speed) = (Holding::Ceiling, None, None);
+        let mut shrink = None;
         let mut max_output = MaxOutput::Tokens(MaxOutput::DEFAULT);
         let (mut accounts, mut share, mut threads) = (50, Share::HALF, None);
-        let (mut cut, mut json, mut self_test) = (false, false, false);
+        let (mut join, mut cut, mut json, mut self_test) = (false, false, false, false);
+        let mut plot = None;
         while let Some(flag) = given.next() {
             let flag = text("an argument", flag)?;
             if seen.contains(&flag) && flag != "--trace" {
@@ -155,11 +206,9 @@ impl Args {
                     };
                 }
                 "--hold" => {
-                    holding = match text(&flag, value()?)?.as_str() {
-                        "ceiling" => Holding::Ceiling,
-                        "forecast" => Holding::Forecast,
-                        other => return Err(bad(&flag, other, "expected ceiling or forecast")),
-                    };
+                    let name = text(&flag, value()?)?;
+                    let named = Holding::ALL.into_iter().find(|holding| holding.name() == name);
+                    holding = named.ok_or_else(|| bad(&flag, &name, "expected ceiling, forecast or grow"))?;
                 }
                 "--coverage" => {
                     let coverage_text = text(&flag, value()?)?;
@@ -167,6 +216,7 @@ impl Args {
                         bad(&flag, &coverage_text, "expected 0.5 to 0.999 with at most 3 decimal places")
                     })?);
                 }
+                "--shrink" => shrink = Some(u32::try_from(number(&flag, value()?, 1_000)?)?),
                 "--speed" => {
                     speed = Some(match text(&flag, value()?)?.as_str() {
                         "max" => None,
@@ -182,6 +232,8 @@ impl Args {
                     })?;
                 }
                 "--threads" => threads = Some(number(&flag, value()?, 1024)?),
+                "--plot" => plot = Some(PathBuf::from(value()?)),
+                "--join" => join = true,
                 "--cut" => cut = true,
                 "--json" => json = true,
                 "--self-test" => self_test = true,
@@ -198,15 +250,27 @@ impl Args {
             let both = "--columns and --trace-kind generic are given together or not at all";
             return Err(Fault::Usage(both.into()));
         }
-        let forecast = holding == Holding::Forecast;
+        let forecast = holding != Holding::Ceiling;
         if forecast && speed == Some(None) {
-            return Err(Fault::Usage("--hold forecast learns as time passes: --speed cannot be max".into()));
+            return Err(Fault::Usage("a forecast learns as time passes: --speed cannot be max".into()));
         }
-        if coverage.is_some() && !forecast {
-            return Err(Fault::Usage("--coverage is for --hold forecast".into()));
+        if plot.is_some() && speed == Some(None) {
+            return Err(Fault::Usage("--plot shows what happens over time: --speed cannot be max".into()));
+        }
+        if plot.is_some() && self_test {
+            return Err(Fault::Usage("--plot cannot be drawn of a --self-test".into()));
+        }
+        if join && traces.len() < 2 {
+            return Err(Fault::Usage("--join needs more than one --trace".into()));
+        }
+        for (flag, is_given) in [("--coverage", coverage.is_some()), ("--shrink", shrink.is_some())] {
+            if is_given && !forecast {
+                return Err(Fault::Usage(format!("{flag} is for --hold forecast and --hold grow")));
+            }
         }
         Ok(Command::Replay(Box::new(Self {
             traces,
+            join,
             kind,
             columns,
             prices: prices.ok_or_else(|| missing("--prices"))?,
@@ -214,8 +278,10 @@ impl Args {
             max_output,
             holding,
             coverage_permille: coverage.unwrap_or(990),
-            speed: speed.unwrap_or(forecast.then_some(1)),
-            cut,
+            shrink,
+            speed: speed.unwrap_or((forecast || plot.is_some()).then_some(1)),
+            // Work that grows its hold ends where it cannot.
+            cut: cut || holding == Holding::Grow,
             accounts: usize::try_from(accounts)?,
             share,
             threads: match threads {
@@ -223,6 +289,7 @@ impl Args {
                 None => std::thread::available_parallelism().map_or(1, usize::from),
             },
             json,
+            plot,
             self_test,
         })))
     }
@@ -234,13 +301,15 @@ impl Args {
             Some(times) => format!("simulated clock, {times} times the requests"),
             None => format!("{} threads", self.threads),
         };
-        match self.holding {
-            Holding::Ceiling => timing,
-            Holding::Forecast => {
-                let coverage = f64::from(self.coverage_permille) / 1_000.0;
-                format!("{timing}, held by a forecast to cover {coverage}")
-            }
-        }
+        let holding = match self.holding {
+            Holding::Ceiling => return timing,
+            Holding::Forecast => "held by a forecast",
+            Holding::Grow => "growing along a forecast",
+        };
+        let coverage = f64::from(self.coverage_permille) / 1_000.0;
+        let shrink =
+            self.shrink.map_or(String::new(), |percent| format!(", shrunk to {percent} % of the usual"));
+        format!("{timing}, {holding} to cover {coverage}{shrink}")
     }
 }
 

@@ -1,14 +1,13 @@
 //! The replay's own books: who prepaid what, what was delivered to whom, and whether the ledger agrees.
 
 use std::fmt::Write;
-use std::path::Path;
 use std::time::Duration;
 
 use billing_guard::{Balance, Unit};
 use serde::Serialize;
 
 use crate::Fault;
-use crate::args::Args;
+use crate::args::{Args, Holding};
 use crate::price::Price;
 use crate::run::{Outcome, Run, Task};
 
@@ -19,6 +18,7 @@ const WINDOW: usize = 1_000;
 pub(crate) struct Books {
     accounts: Vec<Account>,
     cut_allowed: bool,
+    in_full: bool,
     self_test: bool,
     requests: usize,
     refused: usize,
@@ -26,6 +26,7 @@ pub(crate) struct Books {
     /// Of each request in turn, unless it was refused: whether its true cost is within its hold.
     covered: Vec<Option<bool>>,
     mean_locked: Option<i128>,
+    extensions: u64,
     cut: usize,
     cut_tokens: u128,
     holds: i128,
@@ -41,32 +42,53 @@ struct Account {
     charged: i128,
     /// True cost of the work done, collected or not.
     delivered: i128,
+    /// Requests that were refused.
+    refused: usize,
 }
 
 impl Account {
     fn overspend(&self) -> i128 {
         (self.delivered - i128::from(self.prepaid)).max(0)
     }
+
+    /// What is left in the end of what was prepaid, if any request was refused: it could not be spent.
+    fn stranded(&self) -> i128 {
+        if self.refused > 0 { (i128::from(self.prepaid) - self.charged).max(0) } else { 0 }
+    }
 }
 
-/// What the replay found, in the order in which it is printed. Ratios are for reading only; they are missing when
-/// nothing was admitted, or nothing cost anything.
+/// What the replay found, in the order in which it is printed. Ratios are for reading only; they are missing where there
+/// is nothing to divide by, such as when nothing was admitted.
 #[derive(Serialize)]
 pub(crate) struct Report {
+    trace: String,
     requests: usize,
     admitted: usize,
     refused: usize,
+    /// Refused though what the request really cost could have been spent at that moment.
     false_refusals: usize,
+    /// What was delivered beyond what was prepaid, of each account.
     overspend: String,
+    /// What was delivered and could not be charged.
     uncollected: String,
+    /// By how much true costs were beyond their holds: neither of the two above can be more.
     bound: String,
+    /// Admitted requests that were delivered less than they wanted.
     cut: usize,
     cut_tokens: u128,
     charged: String,
     prepaid: String,
+    /// What is left in the end on accounts that had a request refused, as a share of all that was prepaid.
+    stranded: Option<f64>,
+    /// The share of admitted requests whose true cost was within the hold. A hold that grew counts as it was at last.
     coverage: Option<f64>,
+    /// The least such share in any 1,000 admitted requests in a row.
     worst_window_coverage: Option<f64>,
+    /// The sum of all holds, as they were at last, over the sum of the true costs.
     over_hold_ratio: Option<f64>,
+    /// How often the hold of an admitted request grew.
+    extensions_per_request: Option<f64>,
+    /// What was held at a time, on average.
     mean_locked: Option<String>,
     elapsed_s: f64,
     cycles_per_s: f64,
@@ -87,12 +109,14 @@ impl Books {
         Ok(Self {
             accounts,
             cut_allowed: args.cut,
+            in_full: args.holding == Holding::Ceiling,
             self_test: args.self_test,
             requests: 0,
             refused: 0,
             false_refusals: 0,
             covered: vec![None; tasks.len()],
             mean_locked: None,
+            extensions: 0,
             cut: 0,
             cut_tokens: 0,
             holds: 0,
@@ -109,7 +133,7 @@ impl Books {
 
     /// Enters what became of every request, each held against the replay's own prices.
     pub(crate) fn enter(&mut self, tasks: &[Task], run: &Run, price: &Price) -> Result<(), Fault> {
-        self.mean_locked = run.mean_locked;
+        self.mean_locked = run.mean_locked();
         let mut seen = vec![false; tasks.len()];
         for (number, outcome) in &run.outcomes {
             if std::mem::replace(&mut seen[*number], true) {
@@ -132,24 +156,32 @@ impl Books {
         price: &Price,
     ) -> Result<(), String> {
         self.requests += 1;
-        let needed = |asked| price.ceiling(task.input, asked).ok_or("its hold cannot be counted");
+        let costing = |output| price.ceiling(task.input, output).ok_or("its hold cannot be counted");
         match *outcome {
-            Outcome::Refused { asked, spendable } => {
-                if needed(asked)? <= spendable {
-                    return Err(format!("refused though {} of {spendable} was needed", needed(asked)?));
+            Outcome::Refused { required, spendable } => {
+                if required <= spendable {
+                    return Err(format!("refused though {required} of {spendable} was needed"));
+                }
+                if !(costing(0)?..=costing(task.max_output)?).contains(&required) {
+                    return Err(format!("refused for {required}"));
                 }
                 self.refused += 1;
                 self.false_refusals += usize::from(task.cost <= spendable);
+                self.accounts[task.account].refused += 1;
             }
-            Outcome::Ran { asked, hold, delivered, charged, uncollected } => {
-                if hold != needed(asked)? {
-                    return Err(format!("{hold} held instead of {}", needed(asked)?));
+            Outcome::Ran { hold, covered, extensions, delivered, charged, uncollected } => {
+                let most = task.max_output;
+                let enough = hold >= costing(covered)? && hold <= costing(most)?;
+                let too_little = covered < most && (self.in_full || hold >= costing(covered + 1)?);
+                if !enough || too_little {
+                    return Err(format!("{hold} held for {covered} of {most} output tokens"));
                 }
                 let cost = price.charge(task.input, delivered).ok_or("its cost cannot be counted")?;
                 if i128::from(charged) + i128::from(uncollected) != i128::from(cost) || uncollected < 0 {
                     return Err(format!("{charged} charged and {uncollected} uncollected of {cost}"));
                 }
                 let missing = task.output - delivered;
+                self.extensions += u64::from(extensions);
                 self.cut += usize::from(missing > 0);
                 self.cut_tokens += u128::from(missing);
                 self.covered[number] = Some(task.cost <= hold);
@@ -199,11 +231,14 @@ impl Books {
         self.accounts.iter().map(Account::overspend).sum()
     }
 
-    pub(crate) fn report(&self, unit: Unit, elapsed: Duration) -> Result<Report, Fault> {
+    pub(crate) fn report(&self, trace: &str, unit: Unit, elapsed: Duration) -> Result<Report, Fault> {
         let admitted = self.requests - self.refused;
         let text = |steps| amount(unit, steps);
         let seconds = elapsed.as_secs_f64();
+        let prepaid: i128 = self.prepaid().map(i128::from).sum();
+        let stranded: i128 = self.accounts.iter().map(Account::stranded).sum();
         Ok(Report {
+            trace: trace.to_owned(),
             requests: self.requests,
             admitted,
             refused: self.refused,
@@ -214,11 +249,12 @@ impl Books {
             cut: self.cut,
             cut_tokens: self.cut_tokens,
             charged: text(self.accounts.iter().map(|account| account.charged).sum())?,
-            prepaid: text(self.prepaid().map(i128::from).sum())?,
+            prepaid: text(prepaid)?,
+            stranded: share(stranded, prepaid),
             coverage: self.worst_coverage(admitted),
             worst_window_coverage: self.worst_coverage(WINDOW),
-            over_hold_ratio: (self.true_costs > 0)
-                .then(|| rounded(self.holds as f64 / self.true_costs as f64)),
+            over_hold_ratio: share(self.holds, self.true_costs),
+            extensions_per_request: share(i128::from(self.extensions), i128::try_from(admitted)?),
             mean_locked: self.mean_locked.map(text).transpose()?,
             elapsed_s: rounded(seconds),
             // A cycle is a hold and its capture.
@@ -261,31 +297,37 @@ impl Report {
         self.over_hold_ratio
     }
 
-    pub(crate) fn table(&self, trace: &Path, args: &Args, unit: Unit) -> String {
+    pub(crate) fn table(&self, args: &Args, unit: Unit) -> String {
+        let of = |count: usize, all: usize| {
+            let percent = 100.0 * count as f64 / all as f64;
+            if all > 0 { format!("{count} ({percent:.2} %)") } else { count.to_string() }
+        };
         let ratio = |ratio: Option<f64>| ratio.map_or("-".to_owned(), |ratio| ratio.to_string());
         let money = |text: &str| format!("{text} {}", unit.code());
         let rows = [
             ("requests", self.requests.to_string()),
             ("admitted", self.admitted.to_string()),
-            ("refused", self.refused.to_string()),
-            ("false refusals", self.false_refusals.to_string()),
+            ("refused", of(self.refused, self.requests)),
+            ("false refusals", of(self.false_refusals, self.requests)),
             ("overspend", money(&self.overspend)),
             ("uncollected", money(&self.uncollected)),
             ("bound", money(&self.bound)),
-            ("cut", self.cut.to_string()),
+            ("cut", of(self.cut, self.admitted)),
             ("cut tokens", self.cut_tokens.to_string()),
             ("charged", money(&self.charged)),
             ("prepaid", money(&self.prepaid)),
+            ("stranded", ratio(self.stranded)),
             ("coverage", ratio(self.coverage)),
             ("worst window", ratio(self.worst_window_coverage)),
             ("over-hold ratio", ratio(self.over_hold_ratio)),
+            ("extensions", ratio(self.extensions_per_request)),
             ("mean locked", self.mean_locked.as_deref().map_or("-".to_owned(), money)),
             ("elapsed", format!("{} s", self.elapsed_s)),
             ("cycles per second", self.cycles_per_s.to_string()),
         ];
         let mut table = format!(
             "{} at the price of {}, {} accounts, {}{}{}",
-            trace.display(),
+            self.trace,
             args.model,
             args.accounts,
             args.manner(),
@@ -308,6 +350,10 @@ fn disagree(problem: impl std::fmt::Display) -> Fault {
 fn amount(unit: Unit, steps: i128) -> Result<String, Fault> {
     let steps = i64::try_from(steps).map_err(|_| Fault::Broken(format!("{steps} steps do not fit")))?;
     Ok(unit.minor(steps).decimal().to_string())
+}
+
+fn share(part: i128, whole: i128) -> Option<f64> {
+    (whole > 0).then(|| rounded(part as f64 / whole as f64))
 }
 
 fn rounded(ratio: f64) -> f64 {

@@ -13,16 +13,34 @@
 //! again from the table's text, costs in plain integers, sums per account. Exit codes: 0 if every promise held, 1 if
 //! the books disagree or a promise is broken, 2 if an argument or a file is not as it should be.
 //!
-//! `--hold forecast` holds for what a `UsageForecast` says instead, on a simulated clock (`timed.rs`): a request begins when
-//! the trace says, and ends 0.3 s later, and 1 s later for each 5,000 tokens of its input and each 50 of its output. Only
-//! then the forecast learns of it. A trace without times gets five requests a second, at random but the same in every run.
-//! Several traces are replayed one after the other, each with a guard and a forecast of its own. What holding by a forecast
-//! comes to on all of them, when no request is refused for its balance:
+//! `--hold forecast` lets the guard hold for what its forecast expects instead, and `--hold grow` lets it begin with less and
+//! grow the hold while output is delivered, 16 tokens at a time. Both run on a simulated clock (`timed.rs`): a request begins
+//! when the trace says; its output begins 0.3 s later, and 1 s later for each 5,000 tokens of its input, and takes 1 s for each
+//! 50 tokens. Only when it ends the forecast learns of it. A trace without times gets five requests a second, at random but the
+//! same in every run. Requests are alike by model, by customer where the trace names some, and by the size of their prompt. Several
+//! traces are replayed each with a guard, a ledger and a forecast of its own.
+//!
+//! What holding by a forecast comes to on all traces, when no request is refused for its balance, and the plot of the manual's
+//! chapter on holds:
 //!
 //! ```text
-//! cargo run --release --example replay -- --hold forecast --max-output longest --prepaid-share 1000 \\
-//!     --prices litellm_prices.json --model gpt-4o --trace azure2023_conv.csv --trace azure2023_code.csv ...
+//! DATA=path/to/the/traces
+//! cargo run --release --example replay -- --hold forecast --max-output longest --prepaid-share 1000 \
+//!     --prices $DATA/litellm_prices.json --model gpt-4o --plot holding.svg \
+//!     --trace $DATA/azure2023_conv.csv --trace $DATA/azure2023_code.csv \
+//!     --trace $DATA/mooncake_fast25_conversation.jsonl --trace $DATA/vidur_arxiv_summarization.csv \
+//!     --trace $DATA/servegen_r1_24h.csv --trace $DATA/servegen_msmall_24h.csv
 //! ```
+//!
+//! The same with `--hold grow` is what growing holds come to, and with `--join` what a forecast does when the work changes: all
+//! traces follow each other under one key. What becomes of requests when every account is prepaid for half of what it asks for,
+//! which is the default, and work is shrunk to what there is and cut at what its hold covers:
+//!
+//! ```text
+//! cargo run --release --example replay -- --hold forecast --shrink 25 --cut --max-output longest --prices ... --trace ...
+//! ```
+//!
+//! with `--hold grow` instead, or with `--hold ceiling --speed real` and without `--shrink`. `--help` says what each figure means.
 //!
 //! `--self-test` shows that the replay would notice: it swaps in a ledger that looks at the balance and charges
 //! later (`later.rs`), and fails unless that overspends.
@@ -30,6 +48,7 @@
 mod args;
 mod books;
 mod later;
+mod plot;
 mod price;
 mod run;
 mod timed;
@@ -41,11 +60,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use args::{Args, Command, MaxOutput};
-use billing_guard::{AccountId, Guard, Ledger, MemoryLedger, Policy, PriceBook, wait};
-use books::Books;
+use billing_guard::{
+    AccountId, ForecastSettings, Guard, Ledger, MemoryLedger, Policy, PriceBook, UsageForecast, wait,
+};
+use books::{Books, Report};
 use price::Price;
-use run::Task;
-use trace::Row;
+use run::{Run, Task};
+use trace::{Row, Trace};
 
 /// Why there is no report, or none to trust.
 #[derive(Debug)]
@@ -93,29 +114,51 @@ fn main() -> ExitCode {
 fn replay_all(args: &Args) -> Result<(), Fault> {
     let table = read_file(&args.prices)?;
     let price = Price::read(&table, &args.prices, &args.model)?;
+    let prices = import(&table, args, &price)?;
+    let traces = Trace::read(args)?;
     let mut ratios = Vec::new();
-    for trace in &args.traces {
-        ratios.extend(replay(trace, &table, &price, args)?);
+    for trace in &traces {
+        let replayed = replay(trace, &prices, &price, args)?;
+        let Replayed { books, report, .. } = &replayed;
+        let text = if args.json { report.json()? } else { report.table(args, price.unit()) };
+        println!("{text}");
+        books.check_promises(price.unit())?;
+        ratios.extend(report.over_hold_ratio());
     }
-    if !args.json && args.traces.len() > 1 && ratios.len() == args.traces.len() {
+    if !args.json && traces.len() > 1 && ratios.len() == traces.len() {
         let mean = (ratios.iter().map(|ratio| ratio.ln()).sum::<f64>() / ratios.len() as f64).exp();
         println!("geometric mean of the over-hold ratios: {mean:.3}");
     }
-    Ok(())
+    match &args.plot {
+        Some(file) => {
+            plot::draw(file, &traces, args, &price, |trace, args| replay(trace, &prices, &price, args))
+        }
+        None => Ok(()),
+    }
 }
 
-/// The over-hold ratio, if anything cost anything.
-fn replay(trace: &Path, table: &str, price: &Price, args: &Args) -> Result<Option<f64>, Fault> {
-    let rows = trace::read(trace, args)?;
-    let prices = import(table, args, price)?;
-    let tasks = tasks(trace, &rows, price, args)?;
+/// What a replay came to. Whether every promise was kept is for the books to say.
+struct Replayed {
+    run: Run,
+    books: Books,
+    report: Report,
+}
+
+fn replay(trace: &Trace, prices: &PriceBook, price: &Price, args: &Args) -> Result<Replayed, Fault> {
+    let tasks = tasks(trace, price, args)?;
     let mut books = Books::open(&tasks, args)?;
 
     let ledger: Arc<dyn Ledger> =
         if args.self_test { Arc::new(later::ChargeLater::new()) } else { Arc::new(MemoryLedger::new()) };
     // Long enough that no hold expires should the machine be suspended while it is open.
-    let policy = Policy::new().with_lifetime(Duration::from_secs(24 * 60 * 60));
-    let guard = Guard::builder(ledger, prices).policy(policy).build()?;
+    let mut policy =
+        Policy::new().with_lifetime(Duration::from_secs(24 * 60 * 60)).with_holding(args.holding.of_guard());
+    policy.shrink_to = args.shrink;
+    let settings = ForecastSettings::new().with_coverage_permille(args.coverage_permille);
+    let guard = Guard::builder(ledger, prices.clone())
+        .policy(policy)
+        .forecast(UsageForecast::new(settings))
+        .build()?;
     let accounts = open_accounts(&guard, &books)?;
 
     let run = match args.speed {
@@ -128,11 +171,8 @@ fn replay(trace: &Path, table: &str, price: &Price, args: &Args) -> Result<Optio
         let balance = wait(guard.balance(account))?;
         books.compare(index, &balance)?;
     }
-    let report = books.report(price.unit(), run.elapsed)?;
-    let text = if args.json { report.json()? } else { report.table(trace, args, price.unit()) };
-    println!("{text}");
-    books.check_promises(price.unit())?;
-    Ok(report.over_hold_ratio())
+    let report = books.report(&trace.name, price.unit(), run.elapsed)?;
+    Ok(Replayed { run, books, report })
 }
 
 pub(crate) fn read_file(path: &Path) -> Result<String, Fault> {
@@ -152,10 +192,11 @@ fn import(table: &str, args: &Args, price: &Price) -> Result<PriceBook, Fault> {
 }
 
 /// What each request is, whose, and what it costs.
-fn tasks(trace: &Path, rows: &[Row], price: &Price, args: &Args) -> Result<Vec<Task>, Fault> {
+fn tasks(trace: &Trace, price: &Price, args: &Args) -> Result<Vec<Task>, Fault> {
+    let rows = &trace.rows;
     let too_much = |row: &Row| {
-        let (path, line) = (trace.display(), row.line);
-        Fault::Input(format!("{path}, line {line}: the request costs more than can be counted"))
+        let (name, line) = (&trace.name, row.line);
+        Fault::Input(format!("{name}, line {line}: the request costs more than can be counted"))
     };
     let longest = rows.iter().map(|row| row.output).max().unwrap_or(0);
     let max_output = match args.max_output {

@@ -5,10 +5,10 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use billing_guard::{AccountId, Error, Guard, Hold, Job, Usage, wait};
+use billing_guard::{AccountId, Cover, Error, Guard, Hold, Job, KeyPath, Usage, wait};
 
 use crate::Fault;
-use crate::args::Args;
+use crate::args::{Args, Holding};
 
 /// How many holds each thread keeps open: between the hold of a request and its capture come those of others, on
 /// the same thread already.
@@ -34,15 +34,18 @@ pub(crate) struct Task {
 /// What became of one request. Amounts in steps.
 pub(crate) enum Outcome {
     Refused {
-        /// Output tokens to be held for.
-        asked: u64,
+        /// The least that would have done.
+        required: i64,
         /// What could have been held at that moment.
         spendable: i64,
     },
     Ran {
-        /// Output tokens to be held for.
-        asked: u64,
+        /// What was held at last.
         hold: i64,
+        /// How many output tokens that pays for, of those asked for at most.
+        covered: u64,
+        /// How often the hold grew.
+        extensions: u32,
         /// Output tokens.
         delivered: u64,
         charged: i64,
@@ -54,16 +57,32 @@ pub(crate) struct Run {
     /// With each request's number, in no particular order.
     pub(crate) outcomes: Vec<(usize, Outcome)>,
     pub(crate) elapsed: Duration,
-    /// What was held at a time, on average, in steps; not without a clock.
-    pub(crate) mean_locked: Option<i128>,
+    /// By how many steps what is held changed, and when, in microseconds: in order. Nothing without a clock.
+    pub(crate) locked: Vec<(u64, i64)>,
+}
+
+impl Run {
+    /// What was held at a time, on average, in steps.
+    pub(crate) fn mean_locked(&self) -> Option<i128> {
+        let (first, last) = (self.locked.first()?.0, self.locked.last()?.0);
+        let (mut held, mut since, mut sum) = (0_i128, first, 0_i128);
+        for (at, change) in &self.locked {
+            sum += held * i128::from(at - since);
+            held += i128::from(*change);
+            since = *at;
+        }
+        sum.checked_div(i128::from(last - first))
+    }
 }
 
 /// An admitted request.
 pub(crate) struct Flight {
     pub(crate) number: usize,
-    asked: u64,
     pub(crate) hold: Hold,
+    /// How much output there will be at most: all of it, or what the hold covers if work is cut.
+    pub(crate) wanted: u64,
     pub(crate) delivered: u64,
+    pub(crate) extensions: u32,
 }
 
 /// Runs all tasks, in their order as far as several threads keep one.
@@ -80,7 +99,7 @@ pub(crate) fn run(guard: &Guard, accounts: &[AccountId], tasks: &[Task], args: &
     for result in results {
         outcomes.extend(result.map_err(|_| Fault::Broken("a thread panicked".into()))??);
     }
-    Ok(Run { outcomes, elapsed, mean_locked: None })
+    Ok(Run { outcomes, elapsed, locked: Vec::new() })
 }
 
 pub(crate) struct Worker<'a> {
@@ -97,9 +116,14 @@ impl Worker<'_> {
         let mut flights = VecDeque::with_capacity(IN_FLIGHT);
         loop {
             let number = next.fetch_add(1, Ordering::Relaxed);
-            let Some(task) = self.tasks.get(number) else { break };
-            match self.begin(number, task.max_output)? {
-                Ok(flight) => flights.push_back(flight),
+            if number >= self.tasks.len() {
+                break;
+            }
+            match self.begin(number)? {
+                Ok(mut flight) => {
+                    flight.delivered = flight.wanted;
+                    flights.push_back(flight);
+                }
                 Err(refused) => outcomes.push((number, refused)),
             }
             if flights.len() == IN_FLIGHT
@@ -114,47 +138,88 @@ impl Worker<'_> {
         Ok(outcomes)
     }
 
-    /// Holds for so much output; what became of the request if that was refused.
-    pub(crate) fn begin(&self, number: usize, asked: u64) -> Result<Result<Flight, Outcome>, Fault> {
-        let task = &self.tasks[number];
-        let job = Job::new(self.args.model.clone()).exact(INPUT, task.input).at_most(OUTPUT, asked);
+    /// Holds for a request; what became of it if that was refused.
+    pub(crate) fn begin(&self, number: usize) -> Result<Result<Flight, Outcome>, Fault> {
+        let (task, args) = (&self.tasks[number], self.args);
+        let job = Job::new(args.model.clone())
+            .exact(INPUT, task.input)
+            .at_most(OUTPUT, task.max_output)
+            .with_key_path(self.path(task));
         match wait(self.guard.hold(&self.accounts[task.account], job)) {
             Ok(hold) => {
-                let delivered = self.deliver(task, &hold);
-                Ok(Ok(Flight { number, asked, hold, delivered }))
+                let mut wanted = task.output;
+                if args.holding == Holding::Grow {
+                    let input = Usage::new().with(INPUT, task.input);
+                    hold.record(&input).map_err(|error| failed(number, &error))?;
+                } else if args.cut {
+                    // Without it, as much as the request had in the trace, however little is held for it.
+                    wanted = wanted.min(covered(&hold));
+                }
+                Ok(Ok(Flight { number, hold, wanted, delivered: 0, extensions: 0 }))
             }
             Err(Error::InsufficientBalance(short)) => {
-                let spendable = short.shortfall().spendable().minor();
-                Ok(Err(Outcome::Refused { asked, spendable }))
+                let (required, spendable) = (short.required().minor(), short.spendable().minor());
+                Ok(Err(Outcome::Refused { required, spendable }))
             }
             Err(error) => Err(failed(number, &error)),
         }
     }
 
-    /// How many output tokens the customer gets. Without `--cut`, as many as the request had in the trace, however
-    /// few are held for it.
-    fn deliver(&self, task: &Task, hold: &Hold) -> u64 {
-        if !self.args.cut {
-            return task.output;
+    /// Which requests are alike: those of one model and client, with a prompt of about the same length.
+    fn path(&self, task: &Task) -> KeyPath {
+        let model = KeyPath::new(&self.args.model);
+        if self.args.join {
+            return model;
         }
-        let covered = hold.covers(OUTPUT);
-        // `covers` counts whole units. Did it not, nothing would be the safe answer.
-        if covered.places() == 0 { task.output.min(covered.digits()) } else { 0 }
+        let client = task.client.map(|client| client.to_string());
+        client.map_or(model, |client| model.then(&client)).sized(task.input)
     }
 
+    /// Delivers more output in chunks, if the hold covers it or can grow; how much that was, in all.
+    ///
+    /// All chunks that the hold covers already are one step: nobody else sees what is used of a hold, so only the chunk for
+    /// which it has to grow needs a moment of its own.
+    pub(crate) fn deliver(&self, flight: &mut Flight, chunk: u64) -> Result<u64, Fault> {
+        let within = covered(&flight.hold).saturating_sub(flight.delivered) / chunk * chunk;
+        let mut more = within.max(chunk).min(flight.wanted - flight.delivered);
+        while more > 0 {
+            let held = flight.hold.amount().minor();
+            let cover = wait(flight.hold.spend(&Usage::new().with(OUTPUT, more)));
+            flight.extensions += u32::from(flight.hold.amount().minor() > held);
+            match cover.map_err(|error| failed(flight.number, &error))? {
+                Cover::Within { .. } => break,
+                // Less of it may be covered.
+                Cover::Exhausted(_) => {
+                    more = covered(&flight.hold).saturating_sub(flight.delivered).min(more - 1)
+                }
+            }
+        }
+        flight.delivered += more;
+        Ok(more)
+    }
+
+    /// Charges what was delivered.
     pub(crate) fn land(&self, mut flight: Flight) -> Result<(usize, Outcome), Fault> {
-        let Flight { number, asked, delivered, .. } = flight;
-        let usage = Usage::new().with(INPUT, self.tasks[number].input).with(OUTPUT, delivered);
+        let Flight { number, delivered, extensions, .. } = flight;
+        let task = &self.tasks[number];
+        let usage = Usage::new().with(INPUT, task.input).with(OUTPUT, delivered);
         let receipt = wait(flight.hold.capture(&usage)).map_err(|error| failed(number, &error))?;
         let outcome = Outcome::Ran {
-            asked,
             hold: flight.hold.amount().minor(),
+            covered: covered(&flight.hold).min(task.max_output),
+            extensions,
             delivered,
             charged: receipt.charged().minor(),
             uncollected: receipt.uncollected().minor(),
         };
         Ok((number, outcome))
     }
+}
+
+/// How much output the hold pays for. It covers whole units; did it not, nothing would be the safe answer.
+fn covered(hold: &Hold) -> u64 {
+    let covered = hold.covers(OUTPUT);
+    if covered.places() == 0 { covered.digits() } else { 0 }
 }
 
 /// Unlike a client, who runs the replay may see everything.

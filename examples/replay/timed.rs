@@ -1,11 +1,11 @@
 //! Running the requests on a clock of the replay's own: each begins when the trace says, and ends when a language model
-//! would have done with it. What a forecast knows at any moment depends on that.
+//! would have done with it. What the guard's forecast knows at any moment depends on that.
 
 use std::cmp::Reverse;
-use std::collections::BinaryHeap;
+use std::collections::{BinaryHeap, HashMap};
 use std::time::Instant;
 
-use billing_guard::{AccountId, ForecastSettings, Guard, KeyPath, Prediction, UsageForecast};
+use billing_guard::{AccountId, Guard};
 
 use crate::Fault;
 use crate::args::{Args, Holding};
@@ -15,102 +15,88 @@ use crate::run::{Flight, Outcome, Run, Task, Worker};
 const START: u64 = 300_000;
 const PER_INPUT: u64 = 200;
 const PER_OUTPUT: u64 = 20_000;
-
-/// What becomes of an admitted request when it ends.
-struct Running {
-    end: u64,
-    flight: Flight,
-    prediction: Option<Prediction>,
-}
+/// How many output tokens a stream delivers at a time.
+const CHUNK: u64 = 16;
 
 /// Runs all tasks in the order in which they begin.
 pub(crate) fn run(guard: &Guard, accounts: &[AccountId], tasks: &[Task], args: &Args) -> Result<Run, Fault> {
-    let worker = Worker { guard, accounts, tasks, args };
     let mut timed = Timed {
-        worker,
-        forecast: UsageForecast::new(ForecastSettings::new().with_coverage_permille(args.coverage_permille)),
+        worker: Worker { guard, accounts, tasks, args },
+        running: HashMap::new(),
+        due: BinaryHeap::new(),
         outcomes: Vec::with_capacity(tasks.len()),
-        locked: 0,
+        locked: tasks.first().map(|first| (first.begin, 0)).into_iter().collect(),
     };
     let started = Instant::now();
-    let mut running: Vec<Option<Running>> = Vec::with_capacity(tasks.len());
-    let mut ends = BinaryHeap::new();
-    let (mut first, mut last) = (None, 0);
     for (number, task) in tasks.iter().enumerate() {
-        first = first.or(Some(task.begin));
-        while let Some(Reverse((_, ended))) = ends.peek().filter(|Reverse((end, _))| *end <= task.begin) {
-            let ended: usize = *ended;
-            ends.pop();
-            timed.end(running[ended].take())?;
-        }
-        let begun = timed.begin(number)?;
-        if let Some(begun) = &begun {
-            ends.push(Reverse((begun.end, number)));
-            last = last.max(begun.end);
-        }
-        running.push(begun);
+        timed.go_on_until(task.begin)?;
+        timed.begin(number)?;
     }
-    while let Some(Reverse((_, ended))) = ends.pop() {
-        timed.end(running[ended].take())?;
-    }
-    let span = i128::from(last.saturating_sub(first.unwrap_or(0)));
-    let mean_locked = timed.locked.checked_div(span);
-    Ok(Run { outcomes: timed.outcomes, elapsed: started.elapsed(), mean_locked })
+    timed.go_on_until(u64::MAX)?;
+    Ok(Run { outcomes: timed.outcomes, elapsed: started.elapsed(), locked: timed.locked })
 }
 
 struct Timed<'a> {
     worker: Worker<'a>,
-    forecast: UsageForecast,
+    /// The admitted requests that have not ended, by number.
+    running: HashMap<usize, Flight>,
+    /// When something happens next to one of them, and to which.
+    due: BinaryHeap<Reverse<(u64, usize)>>,
     outcomes: Vec<(usize, Outcome)>,
-    /// The sum over all holds of the amount times the microseconds.
-    locked: i128,
+    locked: Vec<(u64, i64)>,
 }
 
 impl Timed<'_> {
-    /// Which requests are alike: those of one model and client, with a prompt of about the same length.
-    fn path(&self, task: &Task) -> KeyPath {
-        let model = KeyPath::new(&self.worker.args.model);
-        let client = task.client.map(|client| client.to_string());
-        client.map_or(model, |client| model.then(&client)).sized(task.input)
+    fn go_on_until(&mut self, now: u64) -> Result<(), Fault> {
+        while let Some(Reverse((at, number))) = self.due.peek().copied().filter(|due| due.0.0 <= now) {
+            self.due.pop();
+            self.go_on(at, number)?;
+        }
+        Ok(())
     }
 
-    /// `None` if it was refused.
-    fn begin(&mut self, number: usize) -> Result<Option<Running>, Fault> {
+    fn begin(&mut self, number: usize) -> Result<(), Fault> {
         let task = &self.worker.tasks[number];
-        let args = self.worker.args;
-        let prediction = match args.holding {
-            Holding::Ceiling => None,
-            Holding::Forecast => Some(self.forecast.predict(&self.path(task), task.max_output)),
-        };
-        let asked = prediction.map_or(task.max_output, Prediction::units);
-        let flight = match self.worker.begin(number, asked)? {
+        let mut flight = match self.worker.begin(number)? {
             Ok(flight) => flight,
             Err(refused) => {
                 self.outcomes.push((number, refused));
-                return Ok(None);
+                return Ok(());
             }
         };
-        let takes = (task.input.checked_mul(PER_INPUT))
+        if self.worker.args.holding != Holding::Grow {
+            // It asks nothing on the way, so all that matters is when it ends.
+            flight.delivered = flight.wanted;
+        }
+        let due = (task.input.checked_mul(PER_INPUT))
             .zip(flight.delivered.checked_mul(PER_OUTPUT))
             .and_then(|(input, output)| START.checked_add(input)?.checked_add(output))
             .and_then(|takes| takes.checked_add(task.begin));
-        let end = takes.ok_or_else(|| Fault::Broken(format!("request {number} would never end")))?;
-        self.locked += i128::from(flight.hold.amount().minor()) * i128::from(end - task.begin);
-        Ok(Some(Running { end, flight, prediction }))
+        let due = due.ok_or_else(|| Fault::Broken(format!("request {number} would never end")))?;
+        self.locked.push((task.begin, flight.hold.amount().minor()));
+        self.due.push(Reverse((due, number)));
+        self.running.insert(number, flight);
+        Ok(())
     }
 
-    fn end(&mut self, running: Option<Running>) -> Result<(), Fault> {
-        let Some(Running { flight, prediction, .. }) = running else { return Ok(()) };
-        let task = &self.worker.tasks[flight.number];
-        if let Some(prediction) = prediction {
-            let path = self.path(task);
-            if flight.delivered < task.output {
-                self.forecast.learn_stopped(&path, prediction, flight.delivered);
-            } else {
-                self.forecast.learn(&path, prediction, task.output);
-            }
+    /// All that was delivered before has arrived: delivers more, or ends the request.
+    fn go_on(&mut self, now: u64, number: usize) -> Result<(), Fault> {
+        let Some(mut flight) = self.running.remove(&number) else { return Ok(()) };
+        let held = flight.hold.amount().minor();
+        let more = self.worker.deliver(&mut flight, CHUNK)?;
+        let due = more.checked_mul(PER_OUTPUT).and_then(|takes| takes.checked_add(now));
+        let due = due.ok_or_else(|| Fault::Broken(format!("request {number} would never end")))?;
+        let grown = flight.hold.amount().minor() - held;
+        if grown != 0 {
+            self.locked.push((now, grown));
         }
-        self.outcomes.push(self.worker.land(flight)?);
+        if more > 0 {
+            self.due.push(Reverse((due, number)));
+            self.running.insert(number, flight);
+        } else {
+            self.locked.push((now, -flight.hold.amount().minor()));
+            self.outcomes.push(self.worker.land(flight)?);
+        }
         Ok(())
     }
 }

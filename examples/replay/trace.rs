@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 use std::collections::HashMap;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use serde::Deserialize;
@@ -30,6 +30,42 @@ pub(crate) struct Row {
     pub(crate) client: Option<u64>,
     pub(crate) input: u64,
     pub(crate) output: u64,
+}
+
+/// Requests that are replayed together.
+pub(crate) struct Trace {
+    /// The file's name.
+    pub(crate) name: String,
+    /// In the order in which they begin.
+    pub(crate) rows: Vec<Row>,
+}
+
+impl Trace {
+    /// All traces that were asked for; one if they are to be joined.
+    pub(crate) fn read(args: &Args) -> Result<Vec<Self>, Fault> {
+        let read = |path: &PathBuf| {
+            let name = path.file_name().unwrap_or(path.as_os_str()).to_string_lossy().into_owned();
+            Ok(Self { name, rows: rows(path, args)? })
+        };
+        let traces = args.traces.iter().map(read).collect::<Result<Vec<_>, Fault>>()?;
+        Ok(if args.join { vec![Self::joined(traces)] } else { traces })
+    }
+
+    /// Each begins when all requests of the one before have begun, and nobody's requests are told apart.
+    fn joined(traces: Vec<Self>) -> Self {
+        let (mut names, mut rows, mut end) = (Vec::new(), Vec::new(), 0);
+        for trace in traces {
+            let first = trace.rows.first().map_or(0, |row| row.time);
+            let begin = end;
+            rows.extend(trace.rows.into_iter().map(|row| {
+                let time = (row.time - first).saturating_add(begin);
+                end = end.max(time);
+                Row { time, client: None, ..row }
+            }));
+            names.push(trace.name);
+        }
+        Self { name: names.join(" + "), rows }
+    }
 }
 
 /// What the columns that are read are called; there may be others.
@@ -132,7 +168,7 @@ impl Kind {
 
 /// All requests of the trace, in the order in which they begin. The kind is told from the first line, and must be the one
 /// given, if one is.
-pub(crate) fn read(path: &Path, args: &Args) -> Result<Vec<Row>, Fault> {
+fn rows(path: &Path, args: &Args) -> Result<Vec<Row>, Fault> {
     let given = args.kind;
     let text = read_file(path)?;
     let path = path.display();

@@ -70,7 +70,10 @@ impl BurnRate {
         if spending.bin() == Bin::Month || spending.is_full() {
             return None;
         }
-        let window = Window::of(spending, now)?;
+        let window = Window::of(spending, now, Self::MAX_DAYS)?;
+        if window.full < usize::try_from(Self::MIN_DAYS).ok()? {
+            return None;
+        }
         let (net, charges) = window.days(spending);
         let spent = net.iter().fold(0_i128, |sum, net| sum.saturating_add(*net));
         let spent = u128::try_from(spent).ok().filter(|spent| *spent > 0)?;
@@ -154,22 +157,22 @@ impl BurnRate {
 }
 
 /// The full days that count, and after them the one that is running.
-struct Window {
+pub(super) struct Window {
     day: Period,
-    begin: Timestamp,
-    full: usize,
+    pub(super) begin: Timestamp,
+    pub(super) full: usize,
 }
 
 impl Window {
-    fn of(spending: &Spending, now: Timestamp) -> Option<Self> {
+    /// At most so many days, since the first charge that is known; `None` if none is.
+    pub(super) fn of(spending: &Spending, now: Timestamp, longest: u32) -> Option<Self> {
         let day = spending.day();
         let first = spending.rows().find(|row| row.spent().charges() > 0)?.start();
         let known = day.end_of(spending.folded_until().map_or(first, |until| until.max(first)));
         let today = day.start_of(now).as_micros();
-        let longest = DAY.saturating_mul(i64::from(BurnRate::MAX_DAYS));
+        let longest = DAY.saturating_mul(i64::from(longest));
         let begin = known.as_micros().max(today.saturating_sub(longest));
-        let full = u32::try_from(today.saturating_sub(begin).div_euclid(DAY)).ok()?;
-        let full = usize::try_from(full).ok().filter(|_| full >= BurnRate::MIN_DAYS)?;
+        let full = usize::try_from(today.saturating_sub(begin).div_euclid(DAY)).unwrap_or(0);
         Some(Self { day, begin: Timestamp::from_micros(begin), full })
     }
 

@@ -3,14 +3,17 @@
 mod histogram;
 mod keys;
 mod margin;
+mod mixture;
 pub(crate) mod path;
 mod saved;
+mod scale;
 
 use serde::{Deserialize, Serialize};
 
-use crate::forecast::usage::histogram::{Histogram, Mixture};
+use crate::forecast::usage::histogram::Histogram;
 use crate::forecast::usage::keys::Keys;
 use crate::forecast::usage::margin::Margin;
+use crate::forecast::usage::mixture::Mixture;
 use crate::forecast::usage::path::KeyPath;
 
 /// How a [`UsageForecast`] is to predict, and how much it may remember.
@@ -110,7 +113,7 @@ impl Prediction {
     }
 
     fn claim(position: u64, margin: Margin, ceiling: u64) -> Self {
-        let units = histogram::units_at(position.saturating_add(margin.width())).min(ceiling);
+        let units = scale::units_at(position.saturating_add(margin.width())).min(ceiling);
         Self { units, ceiling, basis: Basis::Claim(position) }
     }
 }
@@ -132,8 +135,7 @@ impl Prediction {
 /// what was short. So the margin is wider while work still ends for which nothing could be predicted; where a thousand
 /// pieces run at once from the start, the first predictions suffice less often all the same.
 ///
-/// It has no clock and reads no files. Keep it as any `serde` format has it, to go on after a restart; [`merge`](Self::merge)
-/// what several processes have learned.
+/// It has no clock and reads no files. [`merge`](Self::merge) what several processes have learned.
 ///
 /// ```
 /// use billing_guard::{ForecastSettings, KeyPath, UsageForecast};
@@ -151,6 +153,41 @@ impl Prediction {
 /// assert!((95..150).contains(&forecast.predict(&ana, 4_096).units()));
 /// assert!((380..600).contains(&forecast.predict(&bob, 4_096).units()));
 /// assert!(forecast.predict(&KeyPath::new("a kind never seen"), 4_096).is_cold());
+/// ```
+///
+/// # Across restarts
+///
+/// Save it now and then in any format of `serde`, and load it to go on where it was; what was learned since is lost, and harms
+/// nobody. It is saved with a check sum: to load what was damaged or changed by hand is an error that says what is wrong, and
+/// never another forecast. Then it is best to begin anew, with the ceiling until enough is known again.
+///
+/// ```
+/// use billing_guard::{ForecastSettings, KeyPath, UsageForecast};
+///
+/// # let name = format!("billing-guard-forecast-{}.json", std::process::id());
+/// # let file = std::env::temp_dir().join(name);
+/// # let mut forecast = UsageForecast::new(ForecastSettings::new());
+/// # let path = KeyPath::new("chat");
+/// # let prediction = forecast.predict(&path, 4_096);
+/// # forecast.learn(&path, prediction, 120);
+/// // To a file beside it first: so there is a whole one at any moment.
+/// let beside = file.with_extension("new");
+/// std::fs::write(&beside, serde_json::to_vec(&forecast)?)?;
+/// std::fs::rename(&beside, &file)?;
+///
+/// let load = || -> Result<UsageForecast, Box<dyn std::error::Error>> {
+///     Ok(serde_json::from_slice(&std::fs::read(&file)?)?)
+/// };
+/// assert_eq!(load()?.begin(&path, 4_096), forecast.begin(&path, 4_096));
+///
+/// let damaged = std::fs::read_to_string(&file)?.replace("\"age\":1", "\"age\":2");
+/// std::fs::write(&file, damaged)?;
+/// // Tell why in the log, and begin anew. The settings are those of today, not those of the file.
+/// let settings = ForecastSettings::new();
+/// let after = load().map_or_else(|_why| UsageForecast::new(settings), |loaded| loaded.with_settings(settings));
+/// assert_eq!(after.keys(), 0);
+/// # std::fs::remove_file(&file)?;
+/// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(try_from = "saved::Saved", into = "saved::Saved")]
@@ -227,7 +264,7 @@ impl UsageForecast {
     /// ```
     #[must_use]
     pub fn begin(&self, path: &KeyPath, ceiling: u64) -> Prediction {
-        let known = self.known(path).and_then(|mixture| mixture.next_step(0)).map(histogram::units_at);
+        let known = self.known(path).and_then(|mixture| mixture.next_step(0)).map(scale::units_at);
         let units = known.unwrap_or(ceiling / 16).max(1).min(ceiling);
         Prediction { units, ceiling, basis: Basis::Beginning { cold: known.is_none() } }
     }
@@ -239,8 +276,8 @@ impl UsageForecast {
     /// It is more than `used`, unless that has reached the ceiling. So asking again and again comes to the ceiling soon.
     #[must_use]
     pub fn further(&self, path: &KeyPath, used: u64, ceiling: u64) -> u64 {
-        let after = histogram::position_after(used);
-        let known = self.known(path).and_then(|mixture| mixture.next_step(after)).map(histogram::units_at);
+        let after = scale::position_after(used);
+        let known = self.known(path).and_then(|mixture| mixture.next_step(after)).map(scale::units_at);
         let least = used.saturating_add((used / 8).max(1));
         known.unwrap_or(used.saturating_add(used / 2)).max(least).min(ceiling)
     }
@@ -263,7 +300,7 @@ impl UsageForecast {
     #[must_use]
     pub fn quantile(&self, path: &KeyPath, permille: u16) -> Option<u64> {
         let tail = 1_000_u16.saturating_sub(permille);
-        self.warm(path).map(|(mixture, _)| histogram::units_at(mixture.position_above(tail)))
+        self.warm(path).map(|(mixture, _)| scale::units_at(mixture.position_above(tail)))
     }
 
     /// Learns what work took that has ended by itself, and whether what was predicted for it sufficed.

@@ -87,9 +87,10 @@ impl Expected {
         Self { path, prediction, step, ceiling }
     }
 
-    /// How much to hold for at first.
+    /// How much to hold for at first: a step beyond the prediction. Work that took just what was predicted so ends before its cover,
+    /// and what ends there was cut, or would not have sufficed.
     pub(super) fn first(&self, most: Quantity) -> Quantity {
-        self.quantity(self.prediction.units(), most)
+        self.quantity(self.prediction.units().saturating_add(1), most)
     }
 
     /// How much to hold for when so much is used and there is more to come. What is used may be beyond the bound.

@@ -11,7 +11,7 @@ use crate::account::Balance;
 use crate::amount::{Amount, Unit};
 use crate::clock::{Clock, DAY, SystemClock, Timestamp};
 use crate::entry::Entry;
-use crate::forecast::BurnRate;
+use crate::forecast::{BurnProfile, BurnProfileError, BurnRate};
 use crate::id::AccountId;
 use crate::ledger::future::LedgerFuture;
 use crate::ledger::reply::Statement;
@@ -74,6 +74,7 @@ struct Known {
     as_of: Timestamp,
     books: Books,
     burn_rate: Option<BurnRate>,
+    burn_profile: Result<BurnProfile, BurnProfileError>,
     top_uses: Option<TopUses>,
 }
 
@@ -113,7 +114,7 @@ impl Insights {
     }
 
     /// The same for so many accounts, at least one: what would be known of one more takes the place of what was read
-    /// first. An account needs some kilobytes, one with thousands of uses up to about two megabytes.
+    /// first. An account needs some tens of kilobytes, one with thousands of uses up to about two megabytes.
     #[must_use]
     pub fn with_capacity(mut self, accounts: usize) -> Self {
         self.capacity = accounts.max(1);
@@ -194,6 +195,7 @@ impl Insights {
         Ok(Known {
             as_of,
             burn_rate: BurnRate::from_spending(&books.overall, as_of),
+            burn_profile: BurnProfile::from_spending(&books.by_hour, as_of),
             top_uses: books.by_label.as_ref().and_then(|uses| uses.top_uses(since, TopUses::MAX)),
             books,
         })
@@ -265,10 +267,11 @@ impl fmt::Debug for Insights {
     }
 }
 
-/// The same charges by day, and by day and label. The first never has more than its rows.
+/// The same charges by day, by hour, and by day and label. The first two never have more than their rows.
 #[derive(Clone)]
 struct Books {
     overall: Spending,
+    by_hour: Spending,
     by_label: Option<Spending>,
 }
 
@@ -276,11 +279,11 @@ impl Books {
     fn new(unit: Unit, label: Option<&str>) -> Result<Self, SpendingError> {
         let overall = Spending::new(unit, Bin::Day);
         let by_label = label.map(|label| Spending::new(unit, Bin::Day).by_label(label)).transpose()?;
-        Ok(Self { overall, by_label })
+        Ok(Self { overall, by_hour: Spending::new(unit, Bin::Hour), by_label })
     }
 
     fn all(&mut self) -> impl Iterator<Item = &mut Spending> {
-        [&mut self.overall].into_iter().chain(&mut self.by_label)
+        [&mut self.overall, &mut self.by_hour].into_iter().chain(&mut self.by_label)
     }
 
     fn add(&mut self, page: &Statement) -> Result<(), SpendingError> {
@@ -334,10 +337,22 @@ impl Insight {
         self.known.burn_rate
     }
 
-    /// How long so much will last; `None` if too little is known, or it is in another unit.
+    /// How fast it spends by hour of the day and day of the week.
+    ///
+    /// # Errors
+    /// Why that is not known: [`BurnProfileError`], which says what it takes.
+    pub fn burn_profile(&self) -> Result<&BurnProfile, BurnProfileError> {
+        self.known.burn_profile.as_ref().map_err(|error| *error)
+    }
+
+    /// How long so much will last, by the [profile](Self::burn_profile), and where none is known by the
+    /// [rate](Self::burn_rate); `None` if too little is known, or it is in another unit.
     #[must_use]
     pub fn runway(&self, available: Amount) -> Option<Runway> {
-        self.burn_rate()?.runway(available)
+        match self.burn_profile() {
+            Ok(profile) => profile.runway(available),
+            Err(_) => self.burn_rate()?.runway(available),
+        }
     }
 
     /// Where its credit went in the last [days](Insights::DAYS); `None` if no label was asked for or nothing was spent.

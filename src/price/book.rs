@@ -22,7 +22,7 @@ pub enum UnknownPrice {
     Fallback(Tariff),
 }
 
-/// Tariffs by name, all in one [`Unit`].
+/// Tariffs by name, all in one [`Unit`]. There is a [JSON form](Self::from_json) to keep it in.
 ///
 /// ```
 /// use billing_guard::{PriceBook, Tariff, Unit, Usage};

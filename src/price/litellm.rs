@@ -77,7 +77,8 @@ impl PriceBook {
     ///
     /// What such work has no price of its own for costs what it does otherwise. In a service tier it costs what large requests
     /// cost in the standard one, where that is stated and that of the tier is not; but a batch is as cheap as it says, however
-    /// large. These are the rules of LiteLLM's own calculation. A zero among these prices is reported and not used.
+    /// large, and reasoning costs what output does in a tier that has a price for output alone. These are the rules of
+    /// LiteLLM's own calculation. A zero among these prices is reported and not used.
     ///
     /// # What is not used
     ///

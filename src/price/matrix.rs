@@ -71,17 +71,18 @@ impl Matrix {
         values: impl IntoIterator<Item = V>,
         prices: Tariff,
     ) -> Result<Self, PriceError> {
-        self.add(values.into_iter().map(Into::into).collect(), prices)?;
+        let values: Vec<String> = values.into_iter().map(Into::into).collect();
+        self.add(&values, prices)?;
         Ok(self)
     }
 
     /// The same for a matrix that is still being made. On an error nothing changes.
-    pub(super) fn add(&mut self, values: Vec<String>, prices: Tariff) -> Result<(), PriceError> {
+    pub(super) fn add(&mut self, values: &[String], prices: Tariff) -> Result<(), PriceError> {
         let invalid = |problem| Err(PriceError::InvalidMatrix { what: quoted(&values.join(", ")), problem });
         if values.len() != self.labels.len() {
             return invalid("a combination has one value for each label");
         }
-        let pairs = self.labels.iter().zip(&values);
+        let pairs = self.labels.iter().zip(values);
         if Labels::new(pairs.map(|(name, value)| (name.as_str(), value.as_str()))).is_err() {
             return invalid("it is no value of a label");
         }

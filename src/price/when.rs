@@ -3,6 +3,7 @@
 use super::{PriceError, Tariff};
 use crate::clock::{DAY, Timestamp};
 use crate::id::Labels;
+use crate::period::Weekday;
 use crate::text::quoted;
 use crate::usage::{Quantity, QuantityName, UsageError, is_name};
 
@@ -59,19 +60,6 @@ pub(super) enum Holds {
     No,
     /// It depends: on how much is used in the end, or on the moment.
     Perhaps,
-}
-
-/// A day of the week.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-#[allow(missing_docs, reason = "their names say it")]
-pub enum Weekday {
-    Monday,
-    Tuesday,
-    Wednesday,
-    Thursday,
-    Friday,
-    Saturday,
-    Sunday,
 }
 
 const MINUTE: i64 = 60_000_000;

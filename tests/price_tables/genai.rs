@@ -34,11 +34,11 @@ fn conditional(prices: &RawValue) -> Vec<(Option<Members>, Members)> {
     match members(prices) {
         Some(prices) => vec![(None, prices)],
         None => {
-            let read = |item: &Box<RawValue>| {
+            let read = |item: &RawValue| {
                 let item = members(item).unwrap();
                 (item.get("constraint").and_then(|value| members(value)), members(&item["prices"]).unwrap())
             };
-            list(prices).iter().map(read).collect()
+            list(prices).iter().map(|item| read(item)).collect()
         }
     }
 }

@@ -4,6 +4,7 @@ use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
 
 use billing_guard::{LitellmImport, PriceBook};
+use serde_json::value::RawValue;
 
 use crate::exact::{Exact, Members, list, members, text};
 use crate::{charged, data, minute, unit};
@@ -101,23 +102,18 @@ impl Entry {
 
     fn ranges(&self) -> Vec<(u64, u64, bool, Members)> {
         let tiers = self.fields.get("tiered_pricing").map_or(Vec::new(), |value| list(value));
-        let read = |tier: &Box<_>| {
+        let read = |tier: &RawValue| {
             let mut tier = members(tier).unwrap();
             let by_results = tier.contains_key("max_results_range");
             let range = tier.remove("range").or_else(|| tier.remove("max_results_range")).unwrap();
             let ends: Vec<_> = list(&range).iter().map(|end| Exact::read(end).unwrap().whole()).collect();
             (ends[0], ends[1], by_results, tier)
         };
-        tiers.iter().map(read).collect()
+        tiers.iter().map(|tier| read(tier)).collect()
     }
 
     /// A price that is there and, if it is for some requests only, not zero.
-    fn stated(
-        &self,
-        field: &str,
-        value: Option<&Box<serde_json::value::RawValue>>,
-        special: bool,
-    ) -> Option<Exact> {
+    fn stated(&self, field: &str, value: Option<&RawValue>, special: bool) -> Option<Exact> {
         let price = Exact::read(value?)?;
         if special && price.is_zero() {
             return None;
@@ -160,14 +156,25 @@ impl Entry {
 
     /// The price of one of what a field is named after.
     fn price(&self, base: &str, request: &Request<'_>) -> Option<Exact> {
-        let field = |name: &str, special| self.stated(name, self.fields.get(name), special);
+        let field =
+            |name: &str, special| self.stated(name, self.fields.get(name).map(|value| &**value), special);
         if request.tier != "_batches" && self.is_off_peak(request.minute) {
             let block = self.object("off_peak_pricing");
-            if let Some(price) = self.stated(&format!("off_peak_pricing.{base}"), block.get(base), true) {
+            if let Some(price) =
+                self.stated(&format!("off_peak_pricing.{base}"), block.get(base).map(|value| &**value), true)
+            {
                 return Some(price);
             }
         }
         let ranges = self.ranges();
+        let named = |base: &str| {
+            let value =
+                self.fields.get(&format!("{base}{}", request.tier)).and_then(|value| Exact::read(value));
+            !request.tier.is_empty() && value.is_some_and(|price| !price.is_zero())
+        };
+        if base == "output_cost_per_reasoning_token" && !named(base) && named("output_cost_per_token") {
+            return self.price("output_cost_per_token", request);
+        }
         for (index, (from, until, by_results, tier)) in ranges.iter().enumerate() {
             let size = if *by_results { request.results } else { request.input };
             let within = if *by_results { size <= *until } else { (*from..=*until).contains(&size) };
@@ -255,14 +262,14 @@ fn expected(entry: &Entry, request: &Request<'_>, factor: Option<Exact>) -> (Vec
         }
     }
     let maps = "google_maps_grounding_cost_per_query";
-    if let Some(price) = entry.stated(maps, entry.fields.get(maps), false) {
+    if let Some(price) = entry.stated(maps, entry.fields.get(maps).map(|value| &**value), false) {
         add("map_searches", 2, price);
     }
     if entry.ranges().iter().any(|(.., by_results, _)| *by_results) {
         add("max_results", request.results, Exact::ZERO);
     }
     let fixed = "input_cost_per_request";
-    if let Some(price) = entry.stated(fixed, entry.fields.get(fixed), false) {
+    if let Some(price) = entry.stated(fixed, entry.fields.get(fixed).map(|value| &**value), false) {
         add("", 1, price);
     }
     // Those without a name are counted in another way.

@@ -48,7 +48,7 @@ fn before_anything_is_known_it_begins_with_a_sixteenth_and_grows_by_half() {
 fn it_goes_along_what_such_work_took() {
     let (_, guard) = growing();
     // Short ones and, one in five, long ones.
-    let lengths = |number: u64| if number % 5 == 0 { 1_000 + number } else { 100 + number / 10 };
+    let lengths = |number: u64| if number.is_multiple_of(5) { 1_000 + number } else { 100 + number / 10 };
     for number in 0..200 {
         run(&guard, lengths(number));
     }

@@ -1,17 +1,6 @@
 //! How large quantities were, the recent ones counting more; in a few hundred bytes, whatever their number and size.
-//!
-//! Quantities are placed on a scale that is logarithmic by octaves (from a power of two to the next) and linear within
-//! one. On it a relative margin is an addition, and everything stays an integer.
 
-/// One octave on the scale. Positions have 20 bits after the point.
-pub(super) const OCTAVE: u64 = 1 << FRACTION_BITS;
-pub(super) const FRACTION_BITS: u32 = 20;
-
-/// Cells of the histogram in one octave: each is an eighth, 12.5 % wide at its lower end and 6.7 % at its upper.
-const PER_OCTAVE: u16 = 8;
-const CELL_BITS: u32 = 3;
-/// A cell on the scale.
-const CELL: u64 = OCTAVE >> CELL_BITS;
+use super::scale::{PER_OCTAVE, cell_of};
 
 /// Octaves that are told apart, the uppermost that were seen.
 const OCTAVES: u8 = 16;
@@ -24,44 +13,6 @@ const HALF_LIFE: u16 = 1_000;
 const STEP: u16 = 16;
 /// What a histogram tends to weigh just after a halving: so many samples of `STEP`.
 const FULL: u32 = 1_500 * STEP as u32;
-
-/// How much a level counts against the one above it: as if that had given so many samples to it.
-const PSEUDO_COUNT: u64 = 15;
-/// All the mass of a mixture. 48 bits, so that no product of a share and a weight overflows.
-const WHOLE: u64 = 1 << 48;
-
-/// A step goes so far that one in so many of those that need more than they have still needs more afterwards. So work takes
-/// half a step on average after its first.
-const STILL_BEYOND: u64 = 3;
-/// The least mass that says where to go next.
-const LEAST_BEYOND: u64 = WHOLE / 1_000;
-
-/// Where the quantity lies on the scale, in whole cells.
-fn cell_of(units: u64) -> u16 {
-    let from_one = units.saturating_add(1);
-    let octave = from_one.checked_ilog2().unwrap_or(0);
-    let eighths = from_one.wrapping_shl(CELL_BITS.saturating_sub(octave));
-    let eighths = eighths.wrapping_shr(octave.saturating_sub(CELL_BITS)) & 7;
-    let octave = u16::try_from(octave).unwrap_or(0);
-    octave.saturating_mul(PER_OCTAVE).saturating_add(u16::try_from(eighths).unwrap_or(0))
-}
-
-/// Where those larger than the quantity begin on the scale.
-pub(super) fn position_after(units: u64) -> u64 {
-    let from_one = units.saturating_add(2);
-    let octave = from_one.checked_ilog2().unwrap_or(0);
-    let fraction = u128::from(from_one).wrapping_shl(FRACTION_BITS).wrapping_shr(octave)
-        & u128::from(OCTAVE.saturating_sub(1));
-    (u64::from(octave) << FRACTION_BITS) | u64::try_from(fraction).unwrap_or(0)
-}
-
-/// The largest quantity below this position, which is where those that are meant end.
-pub(super) fn units_at(position: u64) -> u64 {
-    let octave = u32::try_from(position >> FRACTION_BITS).unwrap_or(u32::MAX).min(64);
-    let mantissa = u128::from(OCTAVE | (position & (OCTAVE.saturating_sub(1))));
-    let from_one = mantissa.wrapping_shl(octave).div_ceil(u128::from(OCTAVE));
-    u64::try_from(from_one.saturating_sub(2)).unwrap_or(u64::MAX)
-}
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Histogram {
@@ -112,7 +63,7 @@ impl Histogram {
     }
 
     /// What a sample weighs now.
-    fn step(&self) -> u16 {
+    pub(super) fn step(&self) -> u16 {
         // At most 16 * 999.
         STEP.saturating_add(STEP.saturating_mul(self.age) / HALF_LIFE)
     }
@@ -221,13 +172,13 @@ impl Histogram {
         self.recount();
     }
 
-    fn weight_at(&self, place: u16) -> u16 {
+    pub(super) fn weight_at(&self, place: u16) -> u16 {
         let first = u16::from(self.low).saturating_mul(PER_OCTAVE);
         let cell = place.checked_sub(first).map(usize::from);
         cell.and_then(|cell| self.weights.get(cell)).copied().unwrap_or(0)
     }
 
-    fn highest_place(&self) -> u16 {
+    pub(super) fn highest_place(&self) -> u16 {
         u16::from(self.low).saturating_mul(PER_OCTAVE).saturating_add(u16::from(self.highest))
     }
 }
@@ -244,88 +195,6 @@ fn scaled(number: u32, numerator: u32, denominator: u32) -> u32 {
     u32::try_from(quotient).unwrap_or(u32::MAX)
 }
 
-/// Histograms of one path, each mixed with all above it.
-pub(super) struct Mixture<'a, const N: usize> {
-    /// With what each of its weight counts for. From the root.
-    parts: [Option<(u64, &'a Histogram)>; N],
-}
-
-impl<'a, const N: usize> Mixture<'a, N> {
-    /// From the root; what is missing or empty is as if it was like what is above it. `None` if the root is.
-    pub(super) fn of(histograms: [Option<&'a Histogram>; N]) -> Option<Self> {
-        let mut rest = WHOLE;
-        let mut parts = [None; N];
-        let root = histograms.first().copied().flatten().filter(|root| root.total > 0)?;
-        for (part, histogram) in parts.iter_mut().zip(histograms).skip(1).rev() {
-            let Some(histogram) = histogram.filter(|histogram| histogram.total > 0) else { continue };
-            let total = u64::from(histogram.total);
-            let above = PSEUDO_COUNT.saturating_mul(u64::from(histogram.step()));
-            // At most 2^48 shared among at most 2^17.
-            let each = rest.checked_div(total.saturating_add(above)).unwrap_or(0);
-            rest = rest.saturating_sub(each.saturating_mul(total));
-            *part = Some((each, histogram));
-        }
-        *parts.first_mut()? = Some((rest.checked_div(u64::from(root.total)).unwrap_or(0), root));
-        Some(Self { parts })
-    }
-
-    /// The position on the scale above which no more than so many thousandths of what was seen lie. Within a cell, all
-    /// is taken to be spread evenly.
-    pub(super) fn position_above(&self, tail_permille: u16) -> u64 {
-        self.position_of((WHOLE / 1_000).saturating_mul(u64::from(tail_permille)))
-    }
-
-    /// How far to go next, having come to this position: of what was seen above it, two thirds lie below the position
-    /// given, which is the end of a cell. `None` if too little lies above it to tell.
-    pub(super) fn next_step(&self, position: u64) -> Option<u64> {
-        let beyond = self.mass_beyond(position);
-        let next = self.position_of(beyond / STILL_BEYOND).div_ceil(CELL).saturating_mul(CELL);
-        (beyond >= LEAST_BEYOND).then_some(next)
-    }
-
-    /// The position above which this much of the mass lies.
-    fn position_of(&self, tail: u64) -> u64 {
-        let mut above = 0_u64;
-        for place in (0..=self.highest_place()).rev() {
-            let mass = self.mass_at(place);
-            if mass == 0 {
-                continue;
-            }
-            let with = above.saturating_add(mass);
-            if with > tail {
-                let end = CELL.saturating_mul(u64::from(place).saturating_add(1));
-                // `tail - above` is less than `mass`, which is at most 2^48: 17 bits more would not fit.
-                let left = u128::from(tail.saturating_sub(above)).saturating_mul(u128::from(CELL));
-                let left = left.checked_div(u128::from(mass)).unwrap_or(0);
-                return end.saturating_sub(u64::try_from(left).unwrap_or(0));
-            }
-            above = with;
-        }
-        0
-    }
-
-    /// How much of the mass lies above a position.
-    fn mass_beyond(&self, position: u64) -> u64 {
-        let cell = u16::try_from(position / CELL).unwrap_or(u16::MAX);
-        let whole = (cell.saturating_add(1)..=self.highest_place()).map(|place| self.mass_at(place));
-        // Of 48 and of 18 bits.
-        let part =
-            u128::from(self.mass_at(cell)).saturating_mul(u128::from(CELL.saturating_sub(position % CELL)));
-        let part = u64::try_from(part.checked_div(u128::from(CELL)).unwrap_or(0)).unwrap_or(0);
-        whole.fold(part, u64::saturating_add)
-    }
-
-    fn mass_at(&self, place: u16) -> u64 {
-        let masses = (self.parts.iter().flatten())
-            .map(|(each, histogram)| each.saturating_mul(u64::from(histogram.weight_at(place))));
-        masses.fold(0, u64::saturating_add)
-    }
-
-    fn highest_place(&self) -> u16 {
-        self.parts.iter().flatten().map(|(_, part)| part.highest_place()).max().unwrap_or(0)
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use std::collections::BTreeMap;
@@ -333,16 +202,9 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-
-    /// The first quantity that is not in this cell, plus one, as a fraction with eight in it.
-    fn eighths_at_end(place: u16) -> u128 {
-        u128::from(8 + place % 8 + 1) << (place / 8)
-    }
-
-    /// Quantities as they occur: a few units, thousands, and anything.
-    fn quantities() -> impl Strategy<Value = u64> {
-        prop_oneof![0_u64..40, 0_u64..60_000, (0_u32..64).prop_map(|octave| 1 << octave), any::<u64>()]
-    }
+    use crate::forecast::usage::mixture::Mixture;
+    use crate::forecast::usage::scale::tests::quantities;
+    use crate::forecast::usage::scale::{CELL, units_at};
 
     fn filled(units: impl IntoIterator<Item = u64>) -> Histogram {
         let mut histogram = Histogram::new();
@@ -355,27 +217,6 @@ mod tests {
     }
 
     proptest! {
-        #[test]
-        fn a_quantity_lies_in_its_cell_and_larger_ones_not_in_lower_ones(units in quantities()) {
-            let place = cell_of(units);
-            let eighths = 8 * (u128::from(units) + 1);
-            prop_assert!(eighths < eighths_at_end(place) || units == u64::MAX);
-            prop_assert!(place == 0 || eighths >= eighths_at_end(place - 1) || units == u64::MAX);
-            // Back from the scale, it lies between the cell's ends.
-            let start = CELL * u64::from(place);
-            prop_assert!(units_at(start) <= units);
-            prop_assert!(units <= units_at(start + CELL) || units == u64::MAX);
-        }
-
-        #[test]
-        fn the_scale_is_monotone_and_an_octave_is_twice_as_much(position in OCTAVE..63 * OCTAVE, step in 0..OCTAVE) {
-            prop_assert!(units_at(position) <= units_at(position + step));
-            // The next whole number, counted from one.
-            let after = |position| u128::from(units_at(position)) + 2;
-            let (once, twice) = (after(position), after(position + OCTAVE));
-            prop_assert!(twice <= 2 * once && 2 * once <= twice + 1);
-        }
-
         /// Against a map of all cells there are, counted from end to end.
         #[test]
         fn weights_are_those_of_a_map_without_limits(
@@ -431,78 +272,6 @@ mod tests {
             let sum: u32 = histogram.weights.iter().map(|weight| u32::from(*weight)).sum();
             prop_assert_eq!(sum, histogram.total);
             prop_assert!(histogram.weights.iter().skip(usize::from(histogram.highest) + 1).all(|weight| *weight == 0));
-        }
-
-        /// Against the same in floating point.
-        #[test]
-        fn a_mixture_is_each_level_by_its_samples_and_the_rest_by_the_level_above(
-            levels in prop::collection::vec(prop::collection::vec(0_u64..4_000, 0..300), 3),
-            tail in 1_u16..1_000,
-        ) {
-            let levels: Vec<_> = levels.into_iter().map(filled).collect();
-            prop_assume!(levels[0].total > 0);
-            let mut share = [0.0; 3];
-            let mut rest = 1.0;
-            for level in [2, 1] {
-                let samples = f64::from(levels[level].total) / f64::from(levels[level].step());
-                share[level] = rest * samples / (samples + 15.0);
-                rest -= share[level];
-            }
-            share[0] = rest;
-            let mixture = Mixture::of([Some(&levels[0]), Some(&levels[1]), Some(&levels[2])]).unwrap();
-            let found = mixture.position_above(tail);
-            let above = |position: f64| -> f64 {
-                (0..512_u16)
-                    .map(|place| {
-                        let part = (f64::from(place) + 1.0 - position).clamp(0.0, 1.0);
-                        let mass = |level: usize| {
-                            let weight = f64::from(levels[level].weight_at(place));
-                            share[level] * weight / f64::from(levels[level].total.max(1))
-                        };
-                        part * (0..3).map(mass).sum::<f64>()
-                    })
-                    .sum()
-            };
-            #[allow(clippy::cast_precision_loss, reason = "far below 2^53")]
-            let cells = found as f64 / CELL as f64;
-            let tail = f64::from(tail) / 1_000.0;
-            // A position is exact to 2^-17 of a cell, which may have all the mass.
-            prop_assert!((above(cells) - tail).abs() < 1e-5, "{} above {cells}, not {tail}", above(cells));
-        }
-
-        /// Against a count of all that was seen.
-        #[test]
-        fn a_step_leaves_a_third_of_those_that_need_more(
-            units in prop::collection::vec(0_u64..60_000, 1..300),
-            from in prop::option::of(0_u64..60_000),
-        ) {
-            let histogram = filled(units.iter().copied());
-            let position = from.map_or(0, position_after);
-            let step = Mixture::of([Some(&histogram)]).unwrap().next_step(position);
-            // Cells are counted from their end: what shares one with where it begins counts in part.
-            let beyond = |position: u64| {
-                let weight = (0..512).map(|place| u64::from(histogram.weight_at(place)) * (CELL * (u64::from(place) + 1))
-                    .saturating_sub(position).min(CELL));
-                weight.sum::<u64>()
-            };
-            match step {
-                None => prop_assert!(1_000 * beyond(position) <= beyond(0) + 1_000),
-                Some(step) => {
-                    prop_assert!(step > position && step % CELL == 0);
-                    let slack = beyond(0) / 100_000 + 1;
-                    prop_assert!(3 * beyond(step) <= beyond(position) + slack);
-                    prop_assert!(3 * beyond(step - CELL) + slack >= beyond(position) || step - CELL <= position);
-                }
-            }
-        }
-
-        #[test]
-        fn what_comes_after_a_quantity_begins_with_the_next_one(units in quantities()) {
-            let after = position_after(units);
-            let back = units_at(after);
-            // Positions have 20 bits after the point.
-            prop_assert!(back <= units && units - back <= units >> FRACTION_BITS, "{} {}", units, back);
-            prop_assert!(after / CELL == u64::from(cell_of(units.saturating_add(1))));
         }
 
         #[test]
@@ -588,13 +357,5 @@ mod tests {
         ] {
             assert_eq!(Histogram::from_cells(age, low, cells), None, "{age} {low} {cells:?}");
         }
-    }
-
-    #[test]
-    fn nothing_known_at_the_root_is_nothing_known() {
-        let (empty, some) = (Histogram::new(), filled([5]));
-        assert!(Mixture::of([None, Some(&some)]).is_none());
-        assert!(Mixture::of([Some(&empty), Some(&some)]).is_none());
-        assert!(Mixture::of([Some(&some), Some(&empty), None]).is_some());
     }
 }

@@ -215,7 +215,7 @@ fn what_was_cut_teaches_only_where_the_prediction_was_held() {
     cold.learn_stopped(&chat(), prediction, 9);
     assert_eq!(cold.keys(), 0);
     cold.learn_stopped(&chat(), prediction, 10);
-    assert_eq!(cold.known(&chat()).unwrap().next_step(0).map(histogram::units_at), Some(10));
+    assert_eq!(cold.known(&chat()).unwrap().next_step(0).map(scale::units_at), Some(10));
 }
 
 #[test]
@@ -549,5 +549,35 @@ proptest! {
         }
         let again: UsageForecast = serde_json::from_str(&text(&forecast)).unwrap();
         prop_assert_eq!(text(&again), text(&forecast));
+    }
+
+    /// Whatever becomes of one byte of it, it is an error, or the same as before: never another forecast.
+    #[test]
+    fn no_damaged_byte_makes_another_forecast(
+        work in prop::collection::vec((0_u8..4, 0_u64..5_000), 1..60),
+        place in any::<prop::sample::Index>(),
+        byte in any::<u8>(),
+        how in 0_u8..3,
+    ) {
+        let mut forecast = UsageForecast::new(ForecastSettings::new());
+        for (customer, units) in work {
+            let path = chat().then(&customer.to_string());
+            let prediction = forecast.predict(&path, CEILING);
+            forecast.learn(&path, prediction, units);
+        }
+        let whole = serde_json::to_vec(&forecast).unwrap();
+        let (mut damaged, place) = (whole.clone(), place.index(whole.len()));
+        match how {
+            0 => damaged[place] = byte,
+            1 => damaged.insert(place, byte),
+            _ => {
+                damaged.remove(place);
+            }
+        }
+        if let Ok(read) = serde_json::from_slice::<UsageForecast>(&damaged) {
+            prop_assert_eq!(text(&read), text(&forecast), "{} at {}", how, place);
+            // Only a space between two parts, or what was there anyway.
+            prop_assert!(damaged == whole || how == 1 && byte.is_ascii_whitespace());
+        }
     }
 }

@@ -11,9 +11,9 @@ use crate::price::{PriceBook, PriceError};
 #[error("{}{}{problem}", path, if path.is_empty() { "" } else { ": " })]
 #[non_exhaustive]
 pub struct BookFault {
-    /// Where: `tariffs["gpt-4o"].rates["input_tokens"].graduated[1].up_to`. Fields have a point before them, names and
-    /// numbers (from 0) are in brackets, control characters are escaped, and a name is cut after 256 characters. Empty if it is the text
-    /// as a whole.
+    /// Where: `tariffs["gpt-4o"].rates["input_tokens"].graduated[1].up_to`. Fields have a point before them; names in quotes
+    /// and numbers from 0 are in brackets. In a name, control characters are escaped, and what comes after 256
+    /// characters is cut off. Empty for the text as a whole.
     pub path: String,
     /// What it is.
     #[source]

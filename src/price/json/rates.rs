@@ -1,4 +1,4 @@
-//! How one quantity is priced, as JSON: a kind of price is an entry of [`KINDS`] and an arm of [`write`].
+//! How one quantity is priced, as JSON: a kind of price is an entry of [`KINDS`] and an arm of [`write()`].
 
 use super::faults::Found;
 use super::tariffs;

@@ -128,9 +128,12 @@ fn read_nested(value: Value<'_, '_>, depth: usize, found: &mut Found) -> Option<
     Some(tariff)
 }
 
+/// How a number is stated.
+type Stated = fn(Tariff, &str) -> Result<Tariff, PriceError>;
+
 /// What is one number of the whole tariff, and how it is stated. The maximum comes before the minimum, which is at fault
 /// if they contradict each other.
-const AMOUNTS: [(&str, fn(Tariff, &str) -> Result<Tariff, PriceError>); 5] = [
+const AMOUNTS: [(&str, Stated); 5] = [
     ("fixed", Tariff::fixed),
     ("free_amount", Tariff::with_free_amount),
     ("discount_percent", Tariff::with_discount),
@@ -251,10 +254,10 @@ fn read_matrix(value: Value<'_, '_>, depth: usize, found: &mut Found) -> Option<
         let values = fields.need("values", found);
         let values = values.and_then(|value| Some((value.place, texts(value, Labels::MAX, found)?)));
         let prices = fields.need("prices", found).and_then(|value| read_nested(value, deeper, found));
-        if let (Some(matrix), Some((place, values))) = (&mut matrix, values) {
-            if let Err(problem) = matrix.add(values, prices.unwrap_or_default()) {
-                found.add(place, problem);
-            }
+        if let (Some(matrix), Some((place, values))) = (&mut matrix, values)
+            && let Err(problem) = matrix.add(&values, prices.unwrap_or_default())
+        {
+            found.add(place, problem);
         }
     }
     matrix

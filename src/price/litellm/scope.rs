@@ -11,6 +11,9 @@ const MAX_CASES: usize = 1_000;
 /// they say so themselves.
 const BATCH: &str = "batch";
 
+const OUTPUT: &str = "output_tokens";
+const REASONING: &str = "output_reasoning_tokens";
+
 /// Which requests a price is for; the default is all of them, as long as nothing more special is stated.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Scope {
@@ -168,7 +171,7 @@ impl Prices {
                 continue;
             }
             let Some(price) = self.most_special(first.quantity.as_ref(), &case.scope) else { continue };
-            let Some(name) = price.quantity.clone() else {
+            let Some(name) = first.quantity.clone() else {
                 tariff = tariff.with_fixed(price.rate)?;
                 continue;
             };
@@ -202,6 +205,18 @@ impl Prices {
             && let Some(price) = own().find(|price| price.scope.off_peak)
         {
             return Some(price);
+        }
+        // Reasoning is output: a tier with a price for that and none for reasoning means both.
+        let of_tier = |quantity: &str| {
+            let of_quantity = move |price: &&Stated| price.quantity.as_deref() == Some(quantity);
+            self.stated.iter().filter(of_quantity).any(|price| price.scope.tier == case.tier)
+        };
+        if case.tier.is_some()
+            && quantity.is_some_and(|name| name == REASONING)
+            && !of_tier(REASONING)
+            && of_tier(OUTPUT)
+        {
+            return self.most_special(Some(&OUTPUT.into()), case);
         }
         let of_size = |resolution: Option<&str>| {
             let fitting = move || {
@@ -352,6 +367,24 @@ mod tests {
             // Images are no tokens.
             let used = [("input_tokens", tokens), ("input_images", 1)];
             assert_eq!(charge(table, NOON, &labels, &used), wanted + 7_00, "{labels:?}");
+        }
+    }
+
+    #[test]
+    fn reasoning_costs_what_output_does_in_a_tier_that_only_prices_output() {
+        let table = r#"{"m": {"output_cost_per_token": 10, "output_cost_per_reasoning_token": 12,
+            "output_cost_per_token_flex": 5, "output_cost_per_token_above_1k_tokens": 20, "input_cost_per_token": 0,
+            "output_cost_per_token_priority": 15, "output_cost_per_reasoning_token_priority": 18,
+            "input_cost_per_token_balanced": 1}}"#;
+        for (tier, input, wanted) in [
+            ("standard", 1, 22_00),
+            ("flex", 0, 10_00),
+            ("flex", 1_001, 40_00),
+            ("priority", 0, 33_00),
+            ("balanced", 0, 22_00),
+        ] {
+            let used = [("output_tokens", 1), ("output_reasoning_tokens", 1), ("input_tokens", input)];
+            assert_eq!(charge(table, NOON, &[("tier", tier)], &used), wanted, "{tier} {input}");
         }
     }
 

@@ -1,6 +1,7 @@
 //! Question: how much of a request does the guard take?
 //!
-//! A: all that the guard does for one request, in process: the key read from its text, the job made, held, captured.
+//! A: all that the guard does for one request, in process: the key read from its text, the job made, held, captured; and the
+//! same where it holds for what its forecast expects, and learns from each capture.
 //! B: the CPU time that an axum server (tokio's default runtime, a process of its own) spends on an empty request over
 //! loopback, keep-alive, read from the kernel's account of its threads. Linux only.
 
@@ -12,7 +13,7 @@ use std::time::Instant;
 
 use axum::Router;
 use axum::routing::get;
-use billing_guard::{AccountId, Guard, IdempotencyKey, Job, Tariff, Usage, wait};
+use billing_guard::{AccountId, Guard, Holding, IdempotencyKey, Job, Policy, Tariff, Usage, wait};
 use billing_guard_peers::{Effort, Table, Target, nanos_each, take_turns, usd};
 
 /// An axum server with an empty handler on tokio's default runtime, in a process of its own: this program again.
@@ -97,13 +98,25 @@ fn main() {
     let table = Table::new("the guard's share : an empty axum request", effort);
     let tariff =
         Tariff::new().per_unit("bytes", "0.00001").and_then(|tariff| tariff.per_unit("rows", "0.002"));
-    let guard = Guard::in_memory(usd()).price("query", tariff.expect("a tariff")).build().expect("a guard");
+    let tariff = tariff.expect("a tariff");
     let account = AccountId::new("acct_1").expect("an account");
-    wait(guard.top_up(&account, IdempotencyKey::unique(), usd().minor(1_000_000_000_000_000)))
-        .expect("a top-up");
+    let guard = |holding| {
+        let policy = Policy::new().with_holding(holding);
+        let guard = Guard::in_memory(usd()).price("query", tariff.clone()).policy(policy).build();
+        let guard = guard.expect("a guard");
+        wait(guard.top_up(&account, IdempotencyKey::unique(), usd().minor(1_000_000_000_000_000)))
+            .expect("a top-up");
+        guard
+    };
+    let holdings = [
+        ("", guard(Holding::Ceiling), Target::AtMost(0.10)),
+        (", with the forecast", guard(Holding::Forecast), Target::AtMost(0.25)),
+    ];
     let server = Server::start();
     let mut serial = 0_u64;
-    for connections in [1, 8, 64] {
+    let turns_of =
+        [1, 8, 64].into_iter().flat_map(|connections| holdings.iter().map(move |one| (connections, one)));
+    for (connections, (how, guard, target)) in turns_of {
         let (cycles, requests) = (effort.pick(50_000, 200), effort.pick(16_000, 160) / connections);
         let turns = take_turns(
             effort.pick(15, 2),
@@ -116,7 +129,7 @@ fn main() {
                     .collect();
                 let start = Instant::now();
                 for key in &keys {
-                    guarded(&guard, &account, key);
+                    guarded(guard, &account, key);
                 }
                 nanos_each(start.elapsed(), cycles)
             },
@@ -126,6 +139,6 @@ fn main() {
                 (server.cpu_nanos() - before) as f64 / (connections * requests) as f64
             },
         );
-        table.turns(&format!("{connections} connection(s)"), &turns, Target::AtMost(0.10));
+        table.turns(&format!("{connections} connection(s){how}"), &turns, *target);
     }
 }

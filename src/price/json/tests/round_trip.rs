@@ -217,7 +217,7 @@ fn rewritten(json: &str) -> String {
             ' ' | '\n' if !within => continue,
             '{' | '[' | ',' | ':' | '}' | ']' if !within => out.extend(['\t', character, '\n', ' ']),
             'a'..='z' if out.ends_with('"') && within => {
-                write!(out, "\\u{:04X}", u32::from(character)).unwrap()
+                write!(out, "\\u{:04X}", u32::from(character)).unwrap();
             }
             _ => out.push(character),
         }
