@@ -110,8 +110,8 @@ fn workers_who_share_a_hold_deliver_what_it_comes_to_cover() {
             bank.spawn(move |bank| {
                 while let Cover::Within { left } = block_on(hold.spend(&units(step))).unwrap() {
                     // What was within is covered by what the ledger has, whoever made it so.
-                    let held = found(bank, "h").total().minor();
                     let recorded = hold.recorded().get("units").whole();
+                    let held = found(bank, "h").total().minor();
                     assert!(i64::try_from(recorded).unwrap() <= held && left.minor() <= held);
                 }
             })
