@@ -313,7 +313,7 @@ impl Job {
         self
     }
 
-    /// It comes after other work of its customer, this month say: its prices [go on from what was used](Tariff::after), as
+    /// It comes after other work of its customer, this month say: its prices [go on from what was used](crate::Tariff::after), as
     /// a [`Meter`](crate::Meter) counts it. It changes nothing about what a retry has to repeat.
     #[must_use]
     pub fn after(mut self, used: Usage) -> Self {

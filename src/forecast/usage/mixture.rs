@@ -76,6 +76,9 @@ impl<'a, const N: usize> Mixture<'a, N> {
 
     /// How much of the mass lies above a position.
     fn mass_beyond(&self, position: u64) -> u64 {
+        if position == 0 {
+            return WHOLE;
+        }
         let cell = u16::try_from(position / CELL).unwrap_or(u16::MAX);
         let whole = (cell.saturating_add(1)..=self.highest_place()).map(|place| self.mass_at(place));
         // Of 48 and of 18 bits.
