@@ -98,6 +98,11 @@ impl Progress {
         }
         due
     }
+
+    /// As if nobody had been told to ask.
+    pub(super) fn renews_again(&mut self) {
+        self.asked = None;
+    }
 }
 
 #[cfg(test)]
@@ -138,6 +143,8 @@ mod tests {
         // No answer came.
         assert!(progress.renews_now(LIFETIME));
         assert!(!progress.renews_now(LIFETIME));
+        progress.renews_again();
+        assert!(progress.renews_now(LIFETIME));
     }
 
     #[test]

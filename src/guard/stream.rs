@@ -229,8 +229,12 @@ impl Hold {
     /// still covers the work, and it is asked again before long. The same if the hold was changed meanwhile.
     async fn renew(&self, held: Held) -> Result<(), Error> {
         match self.resized(self.resize_from(held)).await {
-            Err(LedgerError::Unavailable { .. } | LedgerError::OutcomeUnknown { .. }) => Ok(()),
-            answer => answer.map_err(Error::from),
+            Ok(()) | Err(LedgerError::Unavailable { .. } | LedgerError::OutcomeUnknown { .. }) => Ok(()),
+            Err(error) => {
+                // Whoever asks next is to hear of it too.
+                self.progress().renews_again();
+                Err(Error::from(error))
+            }
         }
     }
 
