@@ -3,8 +3,12 @@
 
 #[path = "stream/away.rs"]
 mod away;
+#[path = "stream/books.rs"]
+mod books;
 #[path = "stream/dropped.rs"]
 mod dropped;
+#[path = "stream/ended.rs"]
+mod ended;
 #[path = "stream/growing.rs"]
 mod growing;
 #[path = "stream/shared.rs"]

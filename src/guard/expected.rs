@@ -43,8 +43,6 @@ impl fmt::Debug for Learning {
 pub(crate) struct Expected {
     path: KeyPath,
     prediction: Prediction,
-    /// How many units to hold for at first.
-    first: u64,
     /// What the forecast counts in: ones, or thousandths of a quantity whose bound is not whole.
     step: Step,
     /// The bound of the quantity, in these.
@@ -82,18 +80,18 @@ impl Expected {
     pub(super) fn of(forecast: &UsageForecast, path: KeyPath, most: Quantity, holding: Holding) -> Self {
         let step = if most.places() == 0 { Step::One } else { Step::Thousandth };
         let ceiling = step.count(most);
-        let (prediction, beyond) = match holding {
-            Holding::Grow => (forecast.begin(&path, ceiling), 0),
-            // A step beyond the prediction: work that took just what was predicted so ends before its cover, and what ends there
-            // was cut, or would not have sufficed.
-            Holding::Forecast | Holding::Ceiling => (forecast.predict(&path, ceiling), 1),
+        let prediction = match holding {
+            Holding::Grow => forecast.begin(&path, ceiling),
+            Holding::Forecast | Holding::Ceiling => forecast.predict(&path, ceiling),
         };
-        Self { path, prediction, first: prediction.units().saturating_add(beyond), step, ceiling }
+        Self { path, prediction, step, ceiling }
     }
 
-    /// How much to hold for at first.
-    pub(super) fn first(&self, most: Quantity) -> Quantity {
-        self.quantity(self.first, most)
+    /// How much to hold for at first: a step beyond the prediction. Work that took just what was predicted so ends before its cover,
+    /// and what ends there was cut, or would not have sufficed. Work that grows is told, and needs no such sign.
+    pub(super) fn first(&self, holding: Holding, most: Quantity) -> Quantity {
+        let beyond = u64::from(holding != Holding::Grow);
+        self.quantity(self.prediction.units().saturating_add(beyond), most)
     }
 
     /// How much to hold for when so much is used and there is more to come. What is used may be beyond the bound.
