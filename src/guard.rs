@@ -21,7 +21,7 @@ mod stream;
 
 use std::fmt;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use crate::account::{Applied, Balance, Novelty};
 use crate::amount::{Amount, Unit};
@@ -219,6 +219,8 @@ impl Guard {
                 return LedgerFuture::ready(inner.observed_hold(account, job, Some(estimate), error));
             }
         };
+        // It lasts from when the ledger makes it, and whoever reads the answer may come late.
+        let asked_at = Instant::now();
         let asked = self.inner.ask(&account, &job, request, |ledger, request| ledger.hold(request));
         asked.map(move |answer| {
             let asked = match answer {
@@ -231,7 +233,7 @@ impl Guard {
             match asked {
                 Ok((applied, courtesy)) => {
                     let notices = inner.notices(&account, &applied, courtesy, job.notice_context);
-                    Ok(Hold::open(inner, account, job, estimate, &applied, notices))
+                    Ok(Hold::open(inner, account, job, estimate, (&applied, asked_at), notices))
                 }
                 Err(error) => inner.observed_hold(account, job, Some(estimate), error),
             }

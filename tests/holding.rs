@@ -6,8 +6,8 @@ use std::thread;
 
 use billing_guard::{
     AccountId, Clock, Enforcement, Error, ForecastSettings, Guard, GuardBuilder, Hold, Holding, Job, KeyPath,
-    ManualClock, OverCapture, Policy, PriceBook, Quantity, SetupError, Tariff, Unit, Usage, UsageForecast,
-    wait,
+    ManualClock, OverCapture, Policy, PriceBook, Quantity, SetupError, Tariff, Tiers, Unit, Usage,
+    UsageForecast, wait,
 };
 use proptest::prelude::*;
 
@@ -205,6 +205,56 @@ fn short_of_the_forecast_it_is_refused_or_begins_with_what_there_is() {
     assert!(builder(by_forecast().with_shrinking_to(1_000)).build().is_ok());
 }
 
+/// What was to be held is no part of what a retry repeats: what such work takes may have been learned meanwhile.
+#[test]
+fn a_retry_after_more_was_learned_is_the_same_request() {
+    let guard = taught(by_forecast().with_shrinking_to(50), 50_000);
+    let keyed = || job().with_key("request-1".parse().unwrap());
+    let mut first = held(&guard, keyed());
+    let learns = |rows: u64| (0..40).for_each(|_| drop(run(&guard, job(), rows)));
+    learns(900);
+    assert!(held(&guard, job()).amount().minor() > 2 * first.amount().minor());
+    let is_repeated = |job: Job| match wait(guard.hold(&account(), job)) {
+        Err(Error::Duplicate { state }) => state.total() == first.amount(),
+        other => panic!("{other:?}"),
+    };
+    assert!(is_repeated(keyed()));
+    // Nor is how it is held for.
+    for job in [
+        keyed().with_holding(Holding::Ceiling),
+        keyed().with_holding(Holding::Grow),
+        keyed().beginning_with("output", 7_u64),
+        keyed().with_key_path(KeyPath::new("other")),
+    ] {
+        assert!(is_repeated(job));
+    }
+    wait(first.capture(&output(120))).unwrap();
+    learns(100);
+    assert!(matches!(wait(guard.hold(&account(), keyed())), Err(Error::Duplicate { .. })));
+    // What the client asked for is.
+    let other = Job::new("chat").exact("input", 1_000_u64).at_most("output", 4_001_u64);
+    let other = other.with_key("request-1".parse().unwrap());
+    assert!(matches!(wait(guard.hold(&account(), other)), Err(Error::KeyConflict { .. })));
+}
+
+#[test]
+fn a_retry_of_what_was_refused_is_held_for_as_is_known_by_then() {
+    let guard = taught(by_forecast(), 90);
+    let keyed = || job().with_key("request-1".parse().unwrap());
+    let Err(Error::InsufficientBalance(short)) = wait(guard.hold(&account(), keyed())) else { panic!() };
+    // It says what is to be held by the forecast, and not what the job could come to.
+    let quote = wait(guard.quote(&account(), &keyed())).unwrap();
+    assert_eq!((short.requested(), short.required()), (quote.would_hold(), quote.minimum()));
+    assert_eq!(short.missing(), quote.missing());
+    assert!(short.required().minor() < 1_000);
+    pay(&guard, short.missing().minor());
+    drop(held(&guard, job()));
+    pay(&guard, 50_000);
+    (0..40).for_each(|_| drop(run(&guard, job().with_holding(Holding::Ceiling), 60)));
+    run(&guard, job(), 2_000);
+    assert!(held(&guard, keyed()).amount().minor() > short.required().minor());
+}
+
 #[test]
 fn each_quantity_is_expected_apart_and_fractions_are_kept() {
     let tariff = Tariff::new().per_unit("seconds", "1").unwrap().per_unit("rows", "0.01").unwrap();
@@ -383,5 +433,76 @@ proptest! {
             prop_assert!(left >= 0);
             prop_assert_eq!(wait(guard.balance(&account())).unwrap().available().minor(), left);
         }
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(200))]
+
+    /// With several quantities, whichever way they are held for: what is named as fitting is admitted when it is asked for,
+    /// with the others as they were; one more of it is not, where it is held for in full. What is said to be missing is what is.
+    #[test]
+    fn what_is_named_is_admitted(
+        taught in prop::collection::vec((0_u64..300, 0_u64..50), 0..60),
+        bounds in (1_u64..400, 1_u64..80),
+        least in (prop::option::of(0_u64..400), prop::option::of(0_u64..80)),
+        begins in (prop::option::of(0_u64..400), prop::option::of(0_u64..80)),
+        holding in prop_oneof![Just(Holding::Ceiling), Just(Holding::Forecast), Just(Holding::Grow)],
+        (shrinking, debt) in (prop::option::of(1_u32..300), 0_i64..60),
+        cents in 1_i64..1_500,
+        volume in any::<bool>(),
+    ) {
+        // Ten cents to begin with; of more than a hundred rows each costs less.
+        let tiers = Tiers::new().up_to(100_u64, "0.03").unwrap().beyond("0.02").unwrap();
+        let tariff = Tariff::new().fixed("0.10").unwrap().per_unit("images", "0.15").unwrap();
+        let tariff = if volume { tariff.volume("rows", tiers) } else { tariff.per_unit("rows", "0.02") };
+        let mut policy = Policy::new().with_holding(holding).with_debt_limit(usd().minor(debt));
+        policy.shrink_to = shrinking;
+        let clock: Arc<dyn Clock> = Arc::new(ManualClock::new());
+        let guard = Guard::in_memory_at(usd(), clock).price("job", tariff.unwrap()).policy(policy).build().unwrap();
+        let job = |rows: u64, images: u64| {
+            let job = Job::new("job").at_most("rows", rows).at_most("images", images);
+            let job = least.0.filter(|least| *least <= rows).into_iter().fold(job, |job, least| job.down_to("rows", least));
+            let job = least.1.filter(|least| *least <= images).into_iter().fold(job, |job, least| job.down_to("images", least));
+            let job = begins.0.into_iter().fold(job, |job, first| job.beginning_with("rows", first.min(rows)));
+            begins.1.into_iter().fold(job, |job, first| job.beginning_with("images", first.min(images)))
+        };
+        let teacher = AccountId::new("acct_2").unwrap();
+        for (number, (rows, images)) in taught.into_iter().enumerate() {
+            let key = format!("pay-{number}").parse().unwrap();
+            wait(guard.top_up(&teacher, key, usd().minor(100_000))).unwrap();
+            let mut hold = wait(guard.hold(&teacher, job(400, 80))).unwrap();
+            wait(hold.capture(&Usage::new().with("rows", rows).with("images", images))).unwrap();
+        }
+        pay(&guard, cents);
+        let (rows, images) = bounds;
+        let quote = wait(guard.quote(&account(), &job(rows, images))).unwrap();
+        let short = match wait(guard.hold(&account(), job(rows, images))) {
+            Ok(hold) => {
+                prop_assert!(quote.fits() && quote.missing().is_zero());
+                prop_assert!(hold.amount().minor() <= cents + debt);
+                return Ok(());
+            }
+            Err(Error::InsufficientBalance(short)) => short,
+            Err(error) => return Err(TestCaseError::fail(error.to_string())),
+        };
+        prop_assert_eq!((short.requested(), short.required()), (quote.would_hold(), quote.minimum()));
+        prop_assert_eq!((short.missing(), short.fits()), (quote.missing(), quote.would_fit()));
+        prop_assert_eq!(short.missing().minor(), short.required().minor() - cents - debt);
+        for fit in short.fits() {
+            let asked = |more: u64| {
+                let quantity = fit.quantity.whole() + more;
+                if fit.name == "rows" { job(quantity, images) } else { job(rows, quantity) }
+            };
+            let mut admitted = wait(guard.hold(&account(), asked(0))).unwrap();
+            prop_assert!(admitted.covers(&fit.name) >= fit.quantity || holding == Holding::Grow);
+            wait(admitted.void()).unwrap();
+            if holding == Holding::Ceiling && least == (None, None) && begins == (None, None) {
+                prop_assert!(wait(guard.hold(&account(), asked(1))).is_err());
+            }
+        }
+        // Once what is missing is there, it is admitted.
+        pay(&guard, short.missing().minor());
+        prop_assert!(wait(guard.hold(&account(), job(rows, images))).is_ok());
     }
 }

@@ -751,8 +751,11 @@ fn a_hold_grows_as_output_is_delivered() -> Result {
     assert!(grown.is_at_most("mean_locked", "charged")?, "{grown:?}");
     let saved = figure(&grown, "over_hold_ratio")? / figure(&forecast, "over_hold_ratio")?;
     assert!(saved < 0.8, "{grown:?} {forecast:?}");
+    // On a ledger that lets it, a hold grows beyond all balance, and that is seen.
+    let broken = run("grow", &["--prepaid-share", "0.5003", "--self-test"])?;
+    assert!(!broken.amount("overspend")?.is_zero() && broken.count("cut")? == 0, "{broken:?}");
     // Where the balance ends, a hold cannot grow: what was covered is delivered and no more.
-    let cut = run("grow", &["--prepaid-share", "0.5", "--shrink", "1"])?;
+    let cut = run("grow", &["--prepaid-share", "0.5003", "--shrink", "1"])?;
     cut.check(3_000, true)?;
     assert!(cut.count("cut")? > 0, "{cut:?}");
     Ok(())

@@ -3,8 +3,12 @@
 
 #[path = "stream/away.rs"]
 mod away;
+#[path = "stream/books.rs"]
+mod books;
 #[path = "stream/dropped.rs"]
 mod dropped;
+#[path = "stream/ended.rs"]
+mod ended;
 #[path = "stream/growing.rs"]
 mod growing;
 #[path = "stream/shared.rs"]
@@ -202,6 +206,19 @@ fn a_lifetime_half_of_which_is_over_is_renewed() {
     std::thread::sleep(Duration::from_millis(220));
     wait(hold.spend(&words(1))).unwrap();
     assert!(ends_at() > before);
+}
+
+#[test]
+fn a_lifetime_that_cannot_be_renewed_since_the_hold_is_gone_is_told_each_time() {
+    let (ledger, guard) = guard_with(1_000, Policy::new().with_lifetime(Duration::from_millis(400)));
+    let hold = wait(guard.hold(&account(), answer())).unwrap();
+    wait(hold.spend(&words(2))).unwrap();
+    wait(ledger.void_hold(&account(), hold.key().clone())).unwrap();
+    std::thread::sleep(Duration::from_millis(220));
+    for _ in 0..3 {
+        assert!(matches!(wait(hold.spend(&words(1))), Err(Error::HoldLost(_))));
+    }
+    assert_eq!(hold.recorded(), words(2));
 }
 
 #[test]

@@ -44,11 +44,12 @@ impl Ledger for ChargeLater {
         self.inner.capture(request)
     }
 
-    // Everything else is as it should be.
-
-    fn resize(&self, request: ResizeRequest) -> LedgerFuture<Applied<HoldState>> {
+    fn resize(&self, mut request: ResizeRequest) -> LedgerFuture<Applied<HoldState>> {
+        request.debt_limit = request.total.map(any_debt);
         self.inner.resize(request)
     }
+
+    // Everything else is as it should be.
 
     fn void(&self, request: VoidRequest) -> LedgerFuture<Applied<HoldState>> {
         self.inner.void(request)

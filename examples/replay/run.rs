@@ -190,7 +190,7 @@ impl Worker<'_> {
                 Cover::Within { .. } => break,
                 // Less of it may be covered.
                 Cover::Exhausted(_) => {
-                    more = covered(&flight.hold).saturating_sub(flight.delivered).min(more - 1)
+                    more = covered(&flight.hold).saturating_sub(flight.delivered).min(more - 1);
                 }
             }
         }

@@ -5,9 +5,11 @@
 mod amounts;
 mod choices;
 mod commands;
+mod prices;
 mod refusals;
 pub mod seeds;
 
 pub use amounts::{amount_text, check_reading};
 pub use commands::{Tally, ledger_commands, ledger_commands_on};
+pub use prices::price_tables;
 pub use refusals::{check_read_back, refusal_body};

@@ -4,10 +4,11 @@
 pub type Target = (&'static str, fn(&[u8]), &'static [&'static str]);
 
 /// All targets.
-pub const TARGETS: [Target; 3] = [
+pub const TARGETS: [Target; 4] = [
     ("amount_text", crate::amount_text, AMOUNTS),
     ("refusal_body", crate::refusal_body, REFUSALS),
     ("ledger_commands", crate::ledger_commands, COMMANDS),
+    ("price_tables", crate::price_tables, PRICES),
 ];
 
 const AMOUNTS: &[&str] = &[
@@ -86,4 +87,13 @@ const COMMANDS: &[&str] = &[
     "2p0006001p0102001h003000001c000310001h013000001v001t06h003000001f000a04",
     // Amounts at the end of their range, two units, reads of everything.
     "3p2008001pE008000h208000001c000710001f200b0bEs213l21w002",
+];
+
+/// A book with every kind of price, one with mistakes, and an entry of each published table.
+const PRICES: &[&str] = &[
+    r#"{ "unit": "USD/6", "unknown": { "fixed": "1" }, "tariffs": { "chat": { "rates": { "input_tokens": { "per_million": "2.5" }, "cached_tokens": { "per_million": "0.25" }, "output_tokens": { "per_million": "10" } }, "part_of": [["cached_tokens", "input_tokens"]], "other_prices": [ { "when": { "label": "tier", "is": "batch" }, "prices": { "rates": { "input_tokens": { "per_million": "1.25" }, "output_tokens": { "per_million": "5" } } } }, { "when": { "above": "200000", "of": ["input_tokens"] }, "prices": { "rates": { "input_tokens": { "per_million": "5" }, "output_tokens": { "per_million": "15" } } } }, { "when": { "since": "2027-01-01" }, "prices": { "fixed": "0.01", "other_quantities": "free" } }, { "when": { "daily_from": "22:00", "until": "06:00", "on": ["saturday", "sunday"], "offset_minutes": 60 }, "prices": { "rates": { "input_tokens": { "per_million": "2" }, "output_tokens": { "per_million": "8" } } } } ] }, "payments": { "rates": { "paid": { "percent": "2.9", "fee": "0.3", "counting": "payments", "free_events": "1", "free_amount": "100", "at_least": "0.5", "at_most": "20" }, "refunded": { "graduated": [{ "up_to": "1000", "percent": "2", "flat": "5" }, { "percent": "1" }] } }, "discount_percent": "12.5", "maximum": "100", "minimum": "0.5" }, "machine": { "matrix": { "labels": ["region", "size"], "rows": [ { "values": ["eu", "small"], "prices": { "rates": { "hours": { "per_unit": "0.02" } } } }, { "values": ["eu", "large"], "prices": { "rates": { "hours": { "per_unit": "0.08" } } } } ] } }, "search": { "fixed": "0.001", "rates": { "rows": { "per_unit": 0.002 }, "calls": { "graduated": [{ "up_to": "100", "per_unit": "0.1" }, { "per_thousand": "50", "flat": "2" }] }, "seats": { "volume": [{ "up_to": "5", "per_unit": "0", "flat": "3" }, { "per_unit": "1" }], "first_flat_at_none": true }, "images": { "package": "1.5", "size": "100", "free": "50", "whole_only": true }, "hours": { "graduated": [{ "up_to": "10", "per_unit": "1" }, { "per_unit": "0.5" }], "whole_units": true }, "provider_cost": { "multiplier": "1.2", "places": 2, "rounding": "half_up" } }, "free": { "calls": "20" }, "free_amount": "1", "rounding": "half_up", "after": { "calls": "90" } } } }"#,
+    r#"{"unit":"EUR/2","unknown":"free","tariffs":{"a":{"rates":{"rows":{"volume":[{"up_to":5,"per_unit":0.1},{"per_unit":"0.02"}]}},"rounding":"up"}}}"#,
+    r#"{"unit":"USD/6","tariffs":{"a":{"rates":{"rows":{"per_milion":2}}},"a":{"fixed":"-1","minimum":"5","maximum":"2"}},"x":null}"#,
+    r#"{"gpt-x":{"input_cost_per_token":2.5e-06,"output_cost_per_token":1e-05,"input_cost_per_token_above_200k_tokens":5e-06,"cache_read_input_token_cost":1.25e-06,"input_cost_per_token_batches":1.25e-06,"tiered_pricing":[{"range":[0,32000],"input_cost_per_token":1e-06},{"range":[32000,1000000],"input_cost_per_token":2e-06}],"search_context_cost_per_query":{"search_context_size_low":0.03}}}"#,
+    r#"[{"id":"acme","name":"Acme","api_pattern":"a","models":[{"id":"m-1","match":{"or":[{"equals":"m-1"},{"regex":"^m-1-\\d{4}$"}]},"prices":[{"constraint":{"start_date":"2026-01-01"},"prices":{"input_mtok":{"base":1,"tiers":[{"start":100000,"price":2}]},"output_mtok":5}},{"prices":{"input_mtok":0.5,"output_mtok":2}}]}]}]"#,
 ];

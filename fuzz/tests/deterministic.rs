@@ -7,8 +7,8 @@ use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use billing_guard::{
     Amount, Applied, Balance, BalanceRequest, CaptureRequest, Captured, CountersPage, CountersRequest, Entry,
     FindRequest, Found, HoldRequest, HoldState, HoldsPage, HoldsRequest, IdempotencyKey, Ledger,
-    LedgerFuture, MemoryLedger, PostKind, PostRequest, Refusal, Renderer, ResizeRequest, Shape, Statement,
-    StatementRequest, SweepRequest, Swept, Unit, VoidRequest,
+    LedgerFuture, MemoryLedger, PostKind, PostRequest, PriceBook, Refusal, Renderer, ResizeRequest, Shape,
+    Statement, StatementRequest, SweepRequest, Swept, Unit, VoidRequest,
 };
 use billing_guard_fuzz::seeds::{TARGETS, Target};
 use billing_guard_fuzz::{Tally, check_read_back, check_reading, ledger_commands_on};
@@ -104,6 +104,24 @@ fn refusals_are_read_back_as_they_were_written_and_no_body_panics() {
 #[test]
 fn the_books_are_right_after_every_command() {
     run(TARGETS[2]);
+}
+
+#[test]
+fn price_tables_are_read_or_their_faults_are_named() {
+    run(TARGETS[3]);
+}
+
+/// Otherwise nothing would be checked but that nothing panics.
+#[test]
+fn the_seeds_of_price_tables_are_what_they_are_meant_for() {
+    let (_, _, seeds) = TARGETS[3];
+    let usd = Unit::new("USD", 6).unwrap();
+    let [full, small, faulty, litellm, genai] = seeds else { panic!("{}", seeds.len()) };
+    assert_eq!(PriceBook::from_json(full).unwrap().len(), 4);
+    assert_eq!(PriceBook::from_json(small).unwrap().len(), 1);
+    assert_eq!(PriceBook::validate(faulty).len(), 3);
+    assert_eq!(PriceBook::from_litellm(litellm, usd).unwrap().book.len(), 1);
+    assert_eq!(PriceBook::from_genai_prices(genai, usd).unwrap().book.len(), 1);
 }
 
 /// Otherwise little would be checked: few bytes make a history in which much succeeds.

@@ -61,7 +61,7 @@ impl Inner {
     /// With how much of each bounded quantity to begin, if it is not all. The job has been checked.
     fn starts(&self, account: &AccountId, job: &Job) -> Vec<Start> {
         let holding = self.holding(job);
-        if holding == Holding::Ceiling {
+        if holding == Holding::Ceiling || job.bounded().next().is_none() {
             let own = job.beginning.iter().map(|(name, first)| Start {
                 name: name.clone(),
                 first: *first,
@@ -75,7 +75,7 @@ impl Inner {
             let path = job.path_of(account, name);
             let own = job.beginning_of(name);
             let expected = Expected::of(&forecast, path, most, holding);
-            let first = own.unwrap_or_else(|| expected.first(most));
+            let first = own.unwrap_or_else(|| expected.first(holding, most));
             let usual = self.policy.shrink_to.filter(|_| own.is_none()).zip(expected.usual(&forecast));
             let enough = usual.map_or(first, |(percent, usual)| {
                 let units = u128::from(usual).saturating_mul(percent.into()).div_ceil(100);

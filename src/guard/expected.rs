@@ -88,9 +88,10 @@ impl Expected {
     }
 
     /// How much to hold for at first: a step beyond the prediction. Work that took just what was predicted so ends before its cover,
-    /// and what ends there was cut, or would not have sufficed.
-    pub(super) fn first(&self, most: Quantity) -> Quantity {
-        self.quantity(self.prediction.units().saturating_add(1), most)
+    /// and what ends there was cut, or would not have sufficed. Work that grows is told, and needs no such sign.
+    pub(super) fn first(&self, holding: Holding, most: Quantity) -> Quantity {
+        let beyond = u64::from(holding != Holding::Grow);
+        self.quantity(self.prediction.units().saturating_add(beyond), most)
     }
 
     /// How much to hold for when so much is used and there is more to come. What is used may be beyond the bound.

@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::sync::Arc;
+use std::time::Instant;
 
 use super::Inner;
 use super::error::Error;
@@ -111,10 +112,10 @@ impl Hold {
         account: AccountId,
         job: Job,
         estimate: Estimate,
-        applied: &Applied<HoldState>,
+        (applied, asked_at): (&Applied<HoldState>, Instant),
         notices: Vec<Notice>,
     ) -> Self {
-        let progress = Progress::new(Some(Held::of(applied)), notices);
+        let progress = Progress::new(Some(Held::of(applied)), notices, asked_at);
         Self {
             guard,
             account,
@@ -152,7 +153,7 @@ impl Hold {
             most,
             first,
             starts,
-            progress: Mutex::new(Progress::new(None, Vec::new())),
+            progress: Mutex::new(Progress::new(None, Vec::new(), Instant::now())),
             settlement: Settlement::DUE,
         }
     }
@@ -214,9 +215,11 @@ impl Hold {
     /// handle is dropped. It is noted whether the hold covers it or not; [`spend`](Self::spend) asks first.
     ///
     /// # Errors
-    /// [`Error::UnknownPrice`] for a quantity without a price, [`Error::InvalidJob`] if the sum cannot be kept.
+    /// [`Error::UnknownPrice`] for a quantity without a price, [`Error::InvalidJob`] if the sum cannot be kept,
+    /// [`Error::HoldLost`] once a capture or void was asked for, since what comes after that would not be charged.
     /// Nothing is noted then.
     pub fn record(&self, usage: &Usage) -> Result<(), Error> {
+        self.check_unsettled()?;
         let mut progress = self.progress();
         let sum = progress.recorded_with(usage)?;
         self.cost(&sum)?;

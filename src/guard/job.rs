@@ -156,7 +156,8 @@ impl Job {
 
     /// It is held for so much of a quantity at first, and grows by [`Hold::spend`](crate::Hold::spend) while it is used, up to what
     /// [`at_most`](Self::at_most) says: for streams, of which hardly any is as long as it might be. As little as that will do
-    /// to begin. It changes nothing about what a retry with the same key has to repeat.
+    /// to begin. It changes nothing about what a retry with the same key has to repeat. More than the bound is an error, so where
+    /// the client says the bound, give the lesser of both.
     ///
     /// Where the guard's forecast should choose how much that is, say [`Holding::Grow`] instead. With both, the job begins as said
     /// here and grows along the forecast; with this alone, by half of what it needs each time.
@@ -209,9 +210,9 @@ impl Job {
         self
     }
 
-    /// Sets the most that the caller is willing to pay for this request: a larger estimate is refused, and nothing above
-    /// it is charged, whatever the work turns out to cost. What is above is not in the books; the receipt shows it as
-    /// uncollected.
+    /// Sets the most that the caller is willing to pay for this request: it is refused if the least that would do to begin is
+    /// more, is never held for beyond it, and nothing above it is charged, whatever the work turns out to cost. What is above is
+    /// not in the books; the receipt shows it as uncollected.
     #[must_use]
     pub fn with_budget(mut self, budget: Amount) -> Self {
         self.budget = Some(budget);

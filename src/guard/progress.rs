@@ -18,11 +18,23 @@ pub(super) struct Progress {
     pub(super) recorded: Usage,
     /// Whether the work was told to end for want of cover.
     pub(super) exhausted: bool,
+    /// Whether it goes on though it would have been told to end, since the guard only observes.
+    pub(super) goes_on: bool,
     pub(super) notices: Vec<Notice>,
     /// When the hold was made, or made to last longer.
     renewed: Instant,
     /// How long after that it was asked for last that it be made to last longer.
     asked: Option<Duration>,
+}
+
+/// Whether a hold is to be made to last longer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Renewal {
+    NotYet,
+    /// It is time to, and no harm if it fails.
+    InTime,
+    /// As far as is known it is over, and what it set aside may be gone.
+    Needed,
 }
 
 /// The hold as the ledger last showed it.
@@ -49,8 +61,17 @@ impl Held {
 }
 
 impl Progress {
-    pub(super) fn new(held: Option<Held>, notices: Vec<Notice>) -> Self {
-        Self { held, recorded: Usage::new(), exhausted: false, notices, renewed: Instant::now(), asked: None }
+    /// That of a hold that was asked for at `asked_at`.
+    pub(super) fn new(held: Option<Held>, notices: Vec<Notice>, asked_at: Instant) -> Self {
+        Self {
+            held,
+            recorded: Usage::new(),
+            exhausted: false,
+            goes_on: false,
+            notices,
+            renewed: asked_at,
+            asked: None,
+        }
     }
 
     pub(super) const fn held(&self) -> Option<Held> {
@@ -86,17 +107,26 @@ impl Progress {
     }
 
     /// Whether to ask now that the hold last longer: when half of its lifetime is over, and as long as there is no answer
-    /// once in an eighth of it. Whoever is told to is the only one.
-    pub(super) fn renews_now(&mut self, lifetime: Duration) -> bool {
+    /// once in an eighth of it. Whoever is told to is the only one, until all of its lifetime is over.
+    pub(super) fn renewal(&mut self, lifetime: Duration) -> Renewal {
         let age = self.renewed.elapsed();
+        if age >= lifetime {
+            return Renewal::Needed;
+        }
         let due = match self.asked {
             None => age.saturating_mul(2) > lifetime,
             Some(asked) => age.saturating_sub(asked).saturating_mul(8) > lifetime,
         };
-        if due {
-            self.asked = Some(age);
+        if !due {
+            return Renewal::NotYet;
         }
-        due
+        self.asked = Some(age);
+        Renewal::InTime
+    }
+
+    /// As if nobody had been told to ask.
+    pub(super) fn renews_again(&mut self) {
+        self.asked = None;
     }
 }
 
@@ -125,24 +155,30 @@ mod tests {
 
     #[test]
     fn one_asker_renews_when_half_is_over_and_the_next_an_eighth_later() {
-        let mut progress = Progress::new(Some(held(1, 5)), Vec::new());
-        assert!(!progress.renews_now(LIFETIME));
+        let mut progress = Progress::new(Some(held(1, 5)), Vec::new(), Instant::now());
+        assert_eq!(progress.renewal(LIFETIME), Renewal::NotYet);
         after(&mut progress, 39);
-        assert!(!progress.renews_now(LIFETIME));
+        assert_eq!(progress.renewal(LIFETIME), Renewal::NotYet);
         after(&mut progress, 2);
-        assert!(progress.renews_now(LIFETIME));
-        assert!(!progress.renews_now(LIFETIME));
+        assert_eq!(progress.renewal(LIFETIME), Renewal::InTime);
+        assert_eq!(progress.renewal(LIFETIME), Renewal::NotYet);
         after(&mut progress, 9);
-        assert!(!progress.renews_now(LIFETIME));
+        assert_eq!(progress.renewal(LIFETIME), Renewal::NotYet);
         after(&mut progress, 2);
         // No answer came.
-        assert!(progress.renews_now(LIFETIME));
-        assert!(!progress.renews_now(LIFETIME));
+        assert_eq!(progress.renewal(LIFETIME), Renewal::InTime);
+        assert_eq!(progress.renewal(LIFETIME), Renewal::NotYet);
+        progress.renews_again();
+        assert_eq!(progress.renewal(LIFETIME), Renewal::InTime);
+        // All of it is over: nobody may go on without.
+        after(&mut progress, 28);
+        assert_eq!(progress.renewal(LIFETIME), Renewal::Needed);
+        assert_eq!(progress.renewal(LIFETIME), Renewal::Needed);
     }
 
     #[test]
     fn of_answers_in_any_order_the_latest_change_counts() {
-        let mut progress = Progress::new(Some(held(3, 5)), Vec::new());
+        let mut progress = Progress::new(Some(held(3, 5)), Vec::new(), Instant::now());
         progress.see(held(5, 20));
         progress.see(held(4, 10));
         assert_eq!(progress.held().map(|held| (held.rev, held.total.minor())), Some((5, 20)));

@@ -163,8 +163,8 @@ impl Quote {
         self.estimate.unit().minor(missing)
     }
 
-    /// Of each bounded quantity that does not fit in full, how much of it would with every other quantity in full. Empty
-    /// if the whole job fits. Left out is a quantity of which nothing would fit, or less than
+    /// Of each bounded quantity that does not fit as far as it is to be held for, how much of it would with every other quantity
+    /// held for as it is to be. Empty if the whole job fits. Left out is a quantity of which nothing would fit, or less than
     /// [would do](crate::Job::down_to).
     #[must_use]
     pub fn would_fit(&self) -> &[Fit] {

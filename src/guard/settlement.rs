@@ -44,6 +44,11 @@ impl Settlement {
     /// All of it is still to come.
     pub(super) const DUE: Self = Self { asked: None, stage: Stage::Due };
 
+    /// Whether a capture or void was asked for, whatever came of it.
+    const fn is_asked(&self) -> bool {
+        self.asked.is_some()
+    }
+
     fn is_due(&self) -> bool {
         match &self.stage {
             Stage::Due => true,
@@ -81,7 +86,7 @@ impl Hold {
             Ok(cost) => {
                 self.progress_mut().recorded.clone_from(usage);
                 self.learn(usage);
-                self.settle(cost)
+                self.settle(cost, usage.clone())
             }
             Err(error) => LedgerFuture::ready(Err(error)),
         }
@@ -96,7 +101,7 @@ impl Hold {
         match self.cost(&recorded) {
             Ok(cost) => {
                 self.learn(&recorded);
-                self.settle(cost)
+                self.settle(cost, recorded)
             }
             Err(error) => LedgerFuture::ready(Err(error)),
         }
@@ -117,12 +122,23 @@ impl Hold {
         self.submitted(voided).map(|answer| answer.map(|_| ()).map_err(Error::from))
     }
 
-    fn settle(&mut self, cost: Amount) -> LedgerFuture<Receipt, Error> {
-        self.settlement.asked = Some(Asked::Capture(cost));
-        if self.observed().is_some() {
-            return LedgerFuture::ready(Ok(unbooked(cost, self.priced())));
+    /// No work can come after a capture or void was asked for: it may be settled, and what it covered be gone.
+    pub(super) fn check_unsettled(&self) -> Result<(), Error> {
+        if self.settlement.is_asked() {
+            let rule = "must not be used any more once its capture or void was asked for";
+            return Err(Error::HoldLost(LedgerError::invalid("the hold", rule, &self.key)));
         }
-        let (charge, work) = (self.to_charge(cost), self.priced());
+        Ok(())
+    }
+
+    fn settle(&mut self, cost: Amount, usage: Usage) -> LedgerFuture<Receipt, Error> {
+        self.settlement.asked = Some(Asked::Capture(cost));
+        let unit = self.guard.unit;
+        let work = self.tariff.clone().map(|tariff| PricedWork { tariff, usage, unit });
+        if self.observed().is_some() {
+            return LedgerFuture::ready(Ok(unbooked(cost, work)));
+        }
+        let charge = self.to_charge(cost);
         let unasked = cost.minor().saturating_sub(charge.minor());
         let (guard, account) = (Arc::clone(&self.guard), self.account.clone());
         let context = self.job.notice_context;
@@ -135,14 +151,13 @@ impl Hold {
         })
     }
 
-    /// The same with nobody left to read the answer: what it would have told is left to the customer's next work.
+    /// The same with nobody left to read the answer: what it would have told is left to the customer's next work. Where more
+    /// than the hold would be refused, the hold is what there is to take.
     fn settle_unheard(&self, cost: Amount) {
-        drop(self.guard.ledger.capture(self.capture_request(self.to_charge(cost)).unheard()));
-    }
-
-    fn priced(&self) -> Option<PricedWork> {
-        let (usage, unit) = (self.recorded(), self.guard.unit);
-        self.tariff.clone().map(|tariff| PricedWork { tariff, usage, unit })
+        let (charge, held) = (self.to_charge(cost), self.amount());
+        let is_rejected = self.guard.policy.over_capture == OverCapture::Reject;
+        let charge = if is_rejected && charge.minor() > held.minor() { held } else { charge };
+        drop(self.guard.ledger.capture(self.capture_request(charge).unheard()));
     }
 
     /// Lets the forecast learn from what the work took, once. Not from work that ended by dropping the handle: whether it
@@ -218,12 +233,7 @@ impl Drop for Hold {
         // Submitted by the call; nobody is left to read the answers. Should the ledger not take them, the hold
         // expires.
         match (self.settlement.asked, self.job.on_drop) {
-            (Some(Asked::Capture(cost)), _) => {
-                // If more than the hold was refused, the hold is what there is to take.
-                let within = cost.minor() <= self.amount().minor();
-                let rejected = self.guard.policy.over_capture == OverCapture::Reject;
-                self.settle_unheard(if rejected && !within { self.amount() } else { cost });
-            }
+            (Some(Asked::Capture(cost)), _) => self.settle_unheard(cost),
             (Some(Asked::Void), _) => drop(self.void()),
             (None, OnDrop::LeaveToExpire) => {}
             (None, OnDrop::CaptureHold) => self.settle_unheard(self.amount()),

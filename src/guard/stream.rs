@@ -3,11 +3,12 @@
 use std::time::Instant;
 
 use super::hold::Hold;
-use super::progress::Held;
+use super::progress::{Held, Renewal};
 use crate::amount::Amount;
 use crate::error::LedgerError;
 use crate::guard::error::Error;
 use crate::ledger::request::ResizeRequest;
+use crate::policy::Enforcement;
 use crate::usage::Usage;
 
 /// Whether a hold covers more work: the answer to [`Hold::spend`].
@@ -30,8 +31,8 @@ const TRIES: usize = 10_000;
 /// What there is to do about a piece of work.
 enum Advance {
     Done(Cover),
-    /// It is covered, but for not much longer.
-    Renew(Held),
+    /// It is covered, but for not much longer, or no longer for all that is known.
+    Renew(Held, Renewal),
     Grow(Need),
 }
 
@@ -79,7 +80,12 @@ impl Hold {
     /// [`Job::down_to`](crate::Job::down_to), and become as large as they need to be.
     ///
     /// A lifetime half of which is over is renewed as well, by the first who asks then. If the ledger cannot be reached for that,
-    /// the work goes on as long as it is covered, and whoever asks an eighth of the lifetime later tries again.
+    /// the work goes on while it lasts, and whoever asks an eighth of the lifetime later tries again. When all of it is over the
+    /// hold may be gone, and nothing is within it before the ledger has said otherwise. What is delivered then has the policy's
+    /// [grace](crate::Policy::with_grace) to be captured.
+    ///
+    /// While the guard only [observes](crate::Enforcement::Observe), what would end the work is reported, once, and all is within
+    /// from then on; a capture then collects what it can.
     ///
     /// Dropping the future records nothing; what it asked of the ledger may still happen, and the hold is then larger.
     ///
@@ -107,23 +113,41 @@ impl Hold {
     ///
     /// # Errors
     /// [`Error::UnknownPrice`] and [`Error::InvalidJob`] as [`record`](Self::record) gives them, [`Error::HoldLost`] if the hold is
-    /// gone, and the 503s if it had to grow. Nothing is recorded then.
+    /// gone or its capture or void was asked for, and the 503s if it had to grow or to be renewed. Nothing is recorded then.
     pub async fn spend(&self, usage: &Usage) -> Result<Cover, Error> {
+        self.check_unsettled()?;
+        let ends = match self.cover(usage).await {
+            Ok(Cover::Exhausted(why)) => why,
+            // What no ledger said is no refusal, but a mistake in what is asked.
+            Err(error @ (Error::HoldLost(_) | Error::Unavailable { .. } | Error::OutcomeUnknown { .. })) => {
+                if self.guard.policy.enforcement == Enforcement::Enforce {
+                    return Err(error);
+                }
+                Box::new(error)
+            }
+            answer => return answer,
+        };
+        if let Err(error) = self.guard.observed(&self.account, *ends) {
+            self.progress().exhausted = true;
+            return Ok(Cover::Exhausted(Box::new(error)));
+        }
+        self.progress().goes_on = true;
+        self.cover(usage).await
+    }
+
+    async fn cover(&self, usage: &Usage) -> Result<Cover, Error> {
         let (mut ask, mut renews) = (Ask::default(), true);
         for _ in 0..TRIES {
             match self.advance(usage, renews)? {
                 Advance::Done(cover) => return Ok(cover),
-                Advance::Renew(held) => {
-                    self.renew(held).await?;
-                    renews = false;
+                Advance::Renew(held, renewal) => {
+                    let is_renewed = self.renew(held, renewal).await?;
+                    renews = renewal == Renewal::Needed && !is_renewed;
                 }
                 Advance::Grow(need) => match self.grow(&need, ask).await? {
                     Growth::Changed => ask = Ask::default(),
                     Growth::Less(less) => ask = less,
-                    Growth::Refused(why) => {
-                        self.progress().exhausted = true;
-                        return Ok(Cover::Exhausted(why));
-                    }
+                    Growth::Refused(why) => return Ok(Cover::Exhausted(why)),
                 },
             }
         }
@@ -136,25 +160,30 @@ impl Hold {
         let mut progress = self.progress();
         let used = progress.recorded_with(usage)?;
         let cost = self.cost(&used)?;
-        let Some(held) = progress.held() else {
-            // Only observed: nothing is held, so nothing runs out.
-            progress.recorded = used;
-            return Ok(Advance::Done(Cover::Within { left: cost.unit().minor(i64::MAX) }));
-        };
-        if cost.minor() > held.total.minor() {
-            if let Err(error) = self.guard.check_size(&self.job, cost) {
-                progress.exhausted = true;
-                return Ok(Advance::Done(Cover::Exhausted(Box::new(error))));
+        let held = match progress.held() {
+            Some(held) if !progress.goes_on => held,
+            // Only observed: nothing runs out.
+            _ => {
+                progress.recorded = used;
+                return Ok(Advance::Done(Cover::Within { left: cost.unit().minor(i64::MAX) }));
             }
-            return Ok(Advance::Grow(Need { held, used, cost }));
+        };
+        // Somebody else may have made it larger than what may be charged.
+        let covered = self.guard.to_hold(&self.job, held.total).minor();
+        if cost.minor() > covered {
+            return Ok(match self.guard.check_size(&self.job, cost) {
+                Ok(()) => Advance::Grow(Need { held, used, cost }),
+                Err(error) => Advance::Done(Cover::Exhausted(Box::new(error))),
+            });
         }
-        if renews && progress.renews_now(self.guard.lifetime(&self.job)) {
-            return Ok(Advance::Renew(held));
+        if renews {
+            match progress.renewal(self.guard.lifetime(&self.job)) {
+                Renewal::NotYet => {}
+                due => return Ok(Advance::Renew(held, due)),
+            }
         }
         progress.recorded = used;
-        Ok(Advance::Done(Cover::Within {
-            left: cost.unit().minor(held.total.minor().saturating_sub(cost.minor())),
-        }))
+        Ok(Advance::Done(Cover::Within { left: cost.unit().minor(covered.saturating_sub(cost.minor())) }))
     }
 
     /// Makes the hold cover what is needed, and what there is likely to be needed beyond.
@@ -172,7 +201,7 @@ impl Hold {
             .with_debt_limit(self.guard.debt_limit())
             .with_caps(self.job.caps_with(&self.guard.policy.caps)?);
         let (room, refused) = match self.resized(request).await {
-            Ok(()) => return Ok(Growth::Changed),
+            Ok(_) => return Ok(Growth::Changed),
             Err(LedgerError::Insufficient(short)) => {
                 let short = Box::new(short.without_own(held.reserve));
                 (short.spendable(), LedgerError::Insufficient(short))
@@ -183,7 +212,8 @@ impl Hold {
         let room = held.total.minor().saturating_add(room.minor());
         Ok(match ask {
             Ask::Ahead if (needed..target).contains(&room) => Growth::Less(Ask::UpTo(room)),
-            Ask::UpTo(_) if (needed..target).contains(&room) => Growth::Less(Ask::Needed),
+            // The last word is about what is needed and no more: so the refusal says how much is missing of that.
+            Ask::Ahead | Ask::UpTo(_) if target > needed => Growth::Less(Ask::Needed),
             _ => Growth::Refused(Box::new(Error::from(refused))),
         })
     }
@@ -225,12 +255,21 @@ impl Hold {
         tariff.ceiling_of(&all, self.guard.unit).ok()
     }
 
-    /// Makes the hold last its lifetime anew. That the ledger could not be reached just now is no reason to stop: the hold
-    /// still covers the work, and it is asked again before long. The same if the hold was changed meanwhile.
-    async fn renew(&self, held: Held) -> Result<(), Error> {
+    /// Makes the hold last its lifetime anew; whether it did. That the ledger could not be reached just now is no reason to stop
+    /// while the hold still lasts: it is asked again before long. The same if the hold was changed meanwhile.
+    async fn renew(&self, held: Held, renewal: Renewal) -> Result<bool, Error> {
         match self.resized(self.resize_from(held)).await {
-            Err(LedgerError::Unavailable { .. } | LedgerError::OutcomeUnknown { .. }) => Ok(()),
-            answer => answer.map_err(Error::from),
+            Ok(is_changed) => Ok(is_changed),
+            Err(LedgerError::Unavailable { .. } | LedgerError::OutcomeUnknown { .. })
+                if renewal == Renewal::InTime =>
+            {
+                Ok(false)
+            }
+            Err(error) => {
+                // Whoever asks next is to hear of it too.
+                self.progress().renews_again();
+                Err(Error::from(error))
+            }
         }
     }
 
@@ -241,18 +280,22 @@ impl Hold {
     }
 
     /// Asks for a resize, and takes note of how the hold stands then, and of what there is to tell. That it stood otherwise,
-    /// since another worker was faster or nobody waited for the answer to a resize before, is noted as well and no error.
-    async fn resized(&self, request: ResizeRequest) -> Result<(), LedgerError> {
+    /// since another worker was faster or nobody waited for the answer to a resize before, is noted as well and no error. Whether
+    /// it was changed as was asked.
+    async fn resized(&self, request: ResizeRequest) -> Result<bool, LedgerError> {
         let (asked_at, rev) = (Instant::now(), request.rev);
         match self.guard.ledger.resize(request).await {
             Ok(applied) => {
                 let notices = self.guard.notices(&self.account, &applied, None, self.job.notice_context);
                 self.progress().resized(&applied, notices, asked_at);
+                Ok(true)
             }
             // That it stood as it was thought to would be no reason, and trying again would never end.
-            Err(LedgerError::Superseded(state)) if state.rev() > rev => self.progress().superseded(&state),
-            Err(other) => return Err(other),
+            Err(LedgerError::Superseded(state)) if state.rev() > rev => {
+                self.progress().superseded(&state);
+                Ok(false)
+            }
+            Err(other) => Err(other),
         }
-        Ok(())
     }
 }

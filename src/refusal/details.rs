@@ -47,9 +47,9 @@ pub enum Disclosure {
 /// | `cap`, `resets_at` | the label of a spend cap, and when it resets | any level |
 /// | `maximum` | the most that one request may be | any level |
 /// | `unit` | the code of the unit of all amounts | the first amount |
-/// | `requested`, `required`, `available`, `held`, `shortfall` | what was asked for, needed, there, in use and missing | `Amounts` |
+/// | `requested`, `required`, `available`, `held`, `shortfall` | what was to be held or charged, the least of it that would have done, what is there, in use and missing | `Amounts` |
 /// | `released_in` | by when some of what is in use must be free, in seconds | `Amounts` |
-/// | `fits` | `[{name, quantity}]`: how much of one quantity would fit, with the others in full | `WhatFits` |
+/// | `fits` | `[{name, quantity}]`: how much of one quantity would fit, with the others in full, or as far as they are held for at first | `WhatFits` |
 /// | `alternatives` | `[{label, estimate}]`: other prices at which all would fit | `WhatFits` |
 /// | `plan` | the plan's label | any level |
 /// | `included` | `{used, included}` | `Amounts` |
@@ -293,7 +293,8 @@ impl<'a> Disclosed<'a> {
         self.short_at(Disclosure::WhatFits).map_or(&[], InsufficientBalance::alternatives)
     }
 
-    /// What was asked for: the estimate of the request.
+    /// What was asked for: what was to be charged or held, which is the estimate of the request unless less is
+    /// [held](crate::Holding) at first.
     #[must_use]
     pub fn requested(&self) -> Option<Amount> {
         self.short_at(Disclosure::Amounts).map(InsufficientBalance::requested)

@@ -80,7 +80,7 @@ impl InsufficientBalance {
     }
 
     /// The same with what of the request would fit into [`spendable`](Self::spendable), each with every other quantity
-    /// asked for in full. A [`Guard`](crate::Guard) fills it in.
+    /// asked for in full, or as far as it is held for at first. A [`Guard`](crate::Guard) fills it in.
     #[must_use]
     pub fn with_fits(mut self, fits: Vec<Fit>) -> Self {
         self.fits = fits;
@@ -101,7 +101,8 @@ impl InsufficientBalance {
         self.shortfall.reason()
     }
 
-    /// What was asked for.
+    /// What was asked for: what was to be charged, or held at first. By [`Holding`](crate::Holding) that may be less than the
+    /// request can come to.
     #[must_use]
     pub const fn requested(&self) -> Amount {
         self.shortfall.requested()
@@ -149,7 +150,8 @@ impl InsufficientBalance {
         self.top_up_pending
     }
 
-    /// What of the request would fit, as far as the guard knows; empty if nothing would.
+    /// What of the request would fit, as far as the guard knows; empty if nothing would. Asked for no more than one of these,
+    /// the request is admitted, if the balance and what the guard has learned are the same by then.
     #[must_use]
     pub fn fits(&self) -> &[Fit] {
         &self.fits

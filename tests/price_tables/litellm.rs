@@ -172,7 +172,9 @@ impl Entry {
                 self.fields.get(&format!("{base}{}", request.tier)).and_then(|value| Exact::read(value));
             !request.tier.is_empty() && value.is_some_and(|price| !price.is_zero())
         };
-        if base == "output_cost_per_reasoning_token" && !named(base) && named("output_cost_per_token") {
+        // Reasoning that has a price of its own.
+        let is_reasoning = base == "output_cost_per_reasoning_token" && self.fields.contains_key(base);
+        if is_reasoning && !named(base) && named("output_cost_per_token") {
             return self.price("output_cost_per_token", request);
         }
         for (index, (from, until, by_results, tier)) in ranges.iter().enumerate() {

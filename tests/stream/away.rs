@@ -1,12 +1,14 @@
 //! A ledger whose holds cannot be changed for a while: down, or with its answers late or lost.
 
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, AtomicUsize, Ordering};
 use std::task::Poll;
 
 use billing_guard::{
-    Applied, Balance, BalanceRequest, CaptureRequest, Captured, CountersPage, CountersRequest, Entry,
+    Applied, Balance, BalanceRequest, CaptureRequest, Captured, Clock, CountersPage, CountersRequest, Entry,
     FindRequest, Found, HoldRequest, HoldState, HoldsPage, HoldsRequest, Ledger, LedgerError, LedgerFuture,
-    MemoryLedger, PostRequest, ResizeRequest, Statement, StatementRequest, SweepRequest, Swept, VoidRequest,
+    MemoryLedger, MemorySettings, PostRequest, ResizeRequest, Statement, StatementRequest, SweepRequest,
+    Swept, VoidRequest,
 };
 
 pub(crate) const UP: u8 = 0;
@@ -27,6 +29,11 @@ pub(crate) struct Away {
 }
 
 impl Away {
+    /// By this clock.
+    pub(crate) fn at(clock: Arc<dyn Clock>) -> Self {
+        Self { inner: MemoryLedger::with_clock(MemorySettings::default(), clock), ..Self::default() }
+    }
+
     pub(crate) fn is(&self, how: u8) {
         self.how.store(how, Ordering::SeqCst);
     }
@@ -64,7 +71,7 @@ impl Ledger for Away {
         }
     }
     fn hold(&self, request: HoldRequest) -> LedgerFuture<Applied<HoldState>> {
-        self.inner.hold(request)
+        self.answered(|| self.inner.hold(request))
     }
     fn capture(&self, request: CaptureRequest) -> LedgerFuture<Applied<Captured>> {
         self.answered(|| self.inner.capture(request))

@@ -10,9 +10,9 @@ use super::books::Delivery;
 use super::{Bank, account, delivered, in_every_order, join, key, money};
 use crate::guard::{Cover, Guard, Hold, Job};
 use crate::hold::{HoldState, HoldStatus};
-use crate::ledger::Ledger;
 use crate::ledger::reply::Found;
 use crate::ledger::request::{CaptureMode, FindRequest};
+use crate::ledger::{Ledger, LedgerExt};
 use crate::policy::{OnDrop, Policy};
 use crate::price::{PriceBook, Tariff};
 use crate::usage::Usage;
@@ -110,8 +110,8 @@ fn workers_who_share_a_hold_deliver_what_it_comes_to_cover() {
             bank.spawn(move |bank| {
                 while let Cover::Within { left } = block_on(hold.spend(&units(step))).unwrap() {
                     // What was within is covered by what the ledger has, whoever made it so.
-                    let held = found(bank, "h").total().minor();
                     let recorded = hold.recorded().get("units").whole();
+                    let held = found(bank, "h").total().minor();
                     assert!(i64::try_from(recorded).unwrap() <= held && left.minor() <= held);
                 }
             })
