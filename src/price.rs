@@ -13,6 +13,8 @@
 mod allowances;
 mod book;
 #[cfg(test)]
+mod dearest;
+#[cfg(test)]
 mod exactness;
 mod genai;
 mod in_force;

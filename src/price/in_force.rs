@@ -11,7 +11,10 @@ use crate::id::Labels;
 impl Tariff {
     /// The same with another tariff whose prices take the place of all of these when something holds: a threshold that
     /// reprices the whole request, a time of the day, a date, a label. Of several the first that holds is taken, in the
-    /// order stated; inside it the same goes on. Work has no labels unless they are [given](Self::at). How charges are rounded is decided by this tariff.
+    /// order stated; inside it the same goes on. Work has no labels unless they are [given](Self::at).
+    ///
+    /// Nothing of this tariff goes for the other but how charges are rounded: what is fixed, free, discounted or
+    /// [part of](Self::part_of) something is stated once more, and so is a price for every quantity that may be used.
     ///
     /// ```
     /// # use billing_guard::{Labels, Tariff, Timestamp, Unit, Usage, When};

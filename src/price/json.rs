@@ -45,7 +45,7 @@ impl PriceBook {
     /// | `maximum` ?, `minimum` ? | [of each charge](Tariff::with_minimum) |
     /// | `rounding` ? | `"down"` (if it is not stated), `"half_up"`, `"half_even"` or `"up"`: a [`Rounding`](crate::Rounding) |
     /// | `after` ? | an object of quantities: [what was used before](Tariff::after), for this tariff and not for those in it |
-    /// | `other_prices` ? | a list of [others](Tariff::with_other), of which the first that holds applies: objects of `when` and `prices`, a tariff |
+    /// | `other_prices` ? | a list of [others](Tariff::with_other), of which the first that holds applies, in the place of everything above but `rounding`: objects of `when` and `prices`, a tariff |
     /// | `matrix` ? | [prices by labels](Tariff::with_matrix): `labels`, a list of their names, and `rows`, a list of objects of `values`, one for each label, and `prices`, a tariff |
     ///
     /// | of a price: one of | with | |
@@ -89,13 +89,15 @@ impl PriceBook {
     ///         {
     ///           "when": { "label": "tier", "is": "batch" },
     ///           "prices": {
-    ///             "rates": { "input_tokens": { "per_million": "1.25" }, "output_tokens": { "per_million": "5" } }
+    ///             "rates": { "input_tokens": { "per_million": "1.25" }, "output_tokens": { "per_million": "5" } },
+    ///             "part_of": [["cached_tokens", "input_tokens"]]
     ///           }
     ///         },
     ///         {
     ///           "when": { "above": "200000", "of": ["input_tokens"] },
     ///           "prices": {
-    ///             "rates": { "input_tokens": { "per_million": "5" }, "output_tokens": { "per_million": "15" } }
+    ///             "rates": { "input_tokens": { "per_million": "5" }, "output_tokens": { "per_million": "15" } },
+    ///             "part_of": [["cached_tokens", "input_tokens"]]
     ///           }
     ///         },
     ///         { "when": { "since": "2027-01-01" }, "prices": { "fixed": "0.01", "other_quantities": "free" } },
@@ -103,7 +105,10 @@ impl PriceBook {
     ///           "when": {
     ///             "daily_from": "22:00", "until": "06:00", "on": ["saturday", "sunday"], "offset_minutes": 60
     ///           },
-    ///           "prices": { "rates": { "input_tokens": { "per_million": "2" }, "output_tokens": { "per_million": "8" } } }
+    ///           "prices": {
+    ///             "rates": { "input_tokens": { "per_million": "2" }, "output_tokens": { "per_million": "8" } },
+    ///             "part_of": [["cached_tokens", "input_tokens"]]
+    ///           }
     ///         }
     ///       ]
     ///     },
@@ -150,7 +155,8 @@ impl PriceBook {
     /// }"#;
     /// let book = PriceBook::from_json(json)?;
     /// let batch = book.tariff("chat")?.at(Timestamp::default(), &Labels::new([("tier", "batch")])?);
-    /// let usage = Usage::new().with("input_tokens", 1_000_000_u64);
+    /// // Without a price of its own, what was cached costs what all input does.
+    /// let usage = Usage::new().with("input_tokens", 1_000_000_u64).with("cached_tokens", 400_000_u64);
     /// assert_eq!(batch.charge(&usage, book.unit())?, book.unit().amount("1.25")?);
     /// assert_eq!(PriceBook::from_json(&book.to_json())?, book);
     ///

@@ -50,7 +50,10 @@ impl PriceBook {
     /// searches by `max_results_range` depend on the quantity `max_results`, which costs nothing itself.
     ///
     /// **Count everything once.** The quantities are disjoint: a token that was read from a cache is one of
-    /// `cache_read_input_tokens` and not also one of `input_tokens`. Most entries have no rate of its own for a special
+    /// `cache_read_input_tokens` and not also one of `input_tokens`. (Other than in the
+    /// [catalogue of genai-prices](Self::from_genai_prices), whose quantities overlap, and are in part called otherwise: usage that
+    /// was counted for one book is not usage for the other.) Providers differ in the same way: where they report cached tokens as
+    /// some of the prompt's, take them off. Most entries have no rate of its own for a special
     /// kind that costs the same as the general one: count reasoning tokens as `output_tokens` if the tariff has no
     /// [`rate`](Tariff::rate) for `output_reasoning_tokens`. Gemini models whose entry has no `web_search_billing_unit` bill
     /// a prompt that was answered with searches as one search, however many there were.

@@ -62,8 +62,8 @@ impl Percentage {
         Ok(self)
     }
 
-    /// The same with the events counted by the quantity of this name; a usage that does not mention it is one event. The
-    /// tariff needs no price for it.
+    /// The same with the events counted by the quantity of this name; a usage that does not mention it, or less than one, is one
+    /// event. The tariff needs no price for it.
     #[must_use]
     pub fn counting(mut self, events: impl Into<QuantityName>) -> Self {
         self.events = Some(events.into());
@@ -128,7 +128,8 @@ impl Percentage {
         sum: &mut Sum,
     ) -> Result<(), PriceError> {
         let one = Quantity::from(1_u64);
-        let events = if events.is_zero() { one } else { events };
+        // So that fewer never cost more than they do.
+        let events = events.max(one);
         let inexact = || sum.overflow(name, amount);
         let paid = beyond(events_after, events, self.free_events).ok_or_else(inexact)?;
         let charged = beyond(after, amount, self.free_amount).ok_or_else(inexact)?;

@@ -320,7 +320,8 @@ impl Tariff {
         for (index, (name, schedule)) in self.rates.iter().enumerate() {
             let (mut least, mut most) = own.get(index);
             let mut after = used.map_or(Quantity::ZERO, |(_, own)| own.get(index).1);
-            let is_none = if most.is_zero() { all.get(index).1.is_zero() } else { true };
+            // All that there is may be in parts of it, and is not none then; but it may be none in the end.
+            let is_none = if most.is_zero() { all.get(index).0.is_zero() } else { true };
             if let Some((_, free)) = self.free.iter().find(|(known, _)| known == name) {
                 let charged =
                     |quantity| beyond(after, quantity, *free).ok_or_else(|| sum.overflow(name, quantity));
