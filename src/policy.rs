@@ -35,7 +35,8 @@ pub enum Enforcement {
     Enforce,
     /// It never does: what would be refused runs unbooked and is reported, to the guard's observer and on the hold.
     /// For switching a guard on in production safely. Requests that fit are held and charged as usual, so balances
-    /// develop as they would if it enforced.
+    /// develop as they would if it enforced. One that would be told to end [on the way](crate::Hold::spend) goes on, and is
+    /// charged as far as it can be.
     Observe,
 }
 
@@ -48,11 +49,12 @@ pub enum Enforcement {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Holding {
-    /// For its bound: work never takes more than is held.
+    /// For its bound: work that keeps to it never takes more than is held.
     #[default]
     Ceiling,
-    /// For what the guard's [forecast](crate::UsageForecast) expects to suffice, at the coverage that was set. While it knows
-    /// too little, for the bound.
+    /// For what the guard's [forecast](crate::UsageForecast) expects to suffice in 99 of 100 cases, or at the
+    /// [coverage](crate::ForecastSettings::with_coverage_permille) that was set. While it knows too little, for the bound.
+    /// [`Hold::covers`](crate::Hold::covers) says how far it goes.
     Forecast,
     /// For what such work usually takes, and more as it goes on: each time that [`Hold::spend`](crate::Hold::spend) finds it not
     /// covered, the hold grows to what the forecast expects of work that has come so far. It holds least, at about one
@@ -245,7 +247,9 @@ impl Policy {
 
     /// Sets with how little work may begin if the balance is too short for what the forecast says: so many percent of what
     /// such work usually takes, from 1 to 1,000. It then holds what there is, and has to end at what that
-    /// [covers](crate::Hold::covers). What a job says by [`down_to`](crate::Job::down_to) goes before it.
+    /// [covers](crate::Hold::covers). What a job says by [`down_to`](crate::Job::down_to) goes before it. It says nothing where
+    /// the bound is held ([`Holding::Ceiling`]), where the job says what a quantity
+    /// [begins with](crate::Job::beginning_with), and while too little is known to say what is usual.
     ///
     /// The third way, beside refusing and shrinking, is a [debt limit](Self::with_debt_limit).
     #[must_use]

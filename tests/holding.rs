@@ -205,6 +205,30 @@ fn short_of_the_forecast_it_is_refused_or_begins_with_what_there_is() {
     assert!(builder(by_forecast().with_shrinking_to(1_000)).build().is_ok());
 }
 
+/// One customer has nearly all the work, and it is small. Another's is large and cut where its hold ends: it is not cut for ever.
+#[test]
+fn what_others_take_does_not_keep_a_hold_too_small() {
+    let guard = guard(by_forecast());
+    pay(&guard, 100_000);
+    let other = AccountId::new("acct_2").unwrap();
+    wait(guard.top_up(&other, "funds".parse().unwrap(), usd().minor(100_000))).unwrap();
+    (0..2_000).for_each(|_| drop(run(&guard, job(), 1)));
+    let mut cut = 0;
+    loop {
+        let mut hold = wait(guard.hold(&other, job())).unwrap();
+        let most = hold.covers("output");
+        wait(hold.capture(&Usage::new().with("output", most.min(300_u64.into())))).unwrap();
+        if most > 300_u64.into() {
+            break;
+        }
+        cut += 1;
+        (0..100).for_each(|_| drop(run(&guard, job(), 1)));
+    }
+    assert!((1..=10).contains(&cut), "{cut}");
+    // And the small one is held for no more than before, or little more.
+    assert!(held(&guard, job()).amount().minor() <= 10);
+}
+
 /// What was to be held is no part of what a retry repeats: what such work takes may have been learned meanwhile.
 #[test]
 fn a_retry_after_more_was_learned_is_the_same_request() {

@@ -229,7 +229,7 @@ impl Hold {
 
     /// The work turned out to come after so much other work: what it costs [goes on from there](Tariff::after), in the place of
     /// what [the job](Job::after) said. For what a [`Meter`](crate::Meter) says when it is counted, before the
-    /// [`capture`](Self::capture).
+    /// [`capture`](Self::capture). Where that is dearer, the work may come to more than is held.
     pub fn after(&mut self, used: Usage) {
         self.tariff = self.tariff.take().map(|tariff| Arc::new(Tariff::clone(&tariff).after(used)));
     }

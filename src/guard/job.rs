@@ -170,7 +170,8 @@ impl Job {
     }
 
     /// How much is held for its bounded quantities, if not as the policy says: streams may begin small and
-    /// [grow](Holding::Grow), and other work of the same service hold what it is expected to take.
+    /// [grow](Holding::Grow), and other work of the same service hold what it is expected to take. It changes nothing about what a
+    /// retry with the same key has to repeat, and nor does what was learned meanwhile.
     #[must_use]
     pub fn with_holding(mut self, holding: Holding) -> Self {
         self.holding = Some(holding);
@@ -179,7 +180,8 @@ impl Job {
 
     /// What it is like: the guard's forecast goes by how much work with the same path took. Without it that is work of the
     /// same price, account and size, which is the largest exact quantity. It is for work of which more is known, such as
-    /// what it is for, or where accounts say nothing. Each quantity is forecast apart.
+    /// what it is for, or where accounts say nothing. Each quantity is forecast apart. It changes nothing about what a retry has
+    /// to repeat.
     ///
     /// ```
     /// use billing_guard::{Job, KeyPath};
