@@ -119,6 +119,49 @@ fn a_retry_counts_once_and_comes_after_the_same() {
 }
 
 #[test]
+fn meters_of_two_periods_are_added_up() {
+    let pages = Tiers::new().up_to(10_u64, "1").unwrap().beyond("0.50").unwrap();
+    let shop = shop(graduated().graduated("pages", pages).unwrap());
+    let (month, day) = (meter(), Meter::of(["pages"], Period::day()).unwrap());
+    let usage = calls(80).with("pages", 8_u64);
+    let both = |one: Usage, other: Usage| {
+        let mut all = one;
+        all.add(&other).unwrap();
+        all
+    };
+    let mut charged = Vec::new();
+    for moment in
+        ["2026-03-10T23:00:00.000000Z", "2026-03-10T23:30:00.000000Z", "2026-03-11T00:00:00.000000Z"]
+    {
+        shop.at(moment);
+        let of = |meter: &Meter| wait(meter.used(&shop.guard, &account())).unwrap();
+        let job = Job::new("call").at_most("calls", 80_u64).at_most("pages", 8_u64);
+        let mut hold = wait(shop.guard.hold(&account(), job.after(both(of(&month), of(&day))))).unwrap();
+        let counted = |meter: &Meter| wait(meter.count(&hold, &usage)).unwrap();
+        let before = both(counted(&month), counted(&day));
+        hold.after(before);
+        charged.push(wait(hold.capture(&usage)).unwrap().charged().minor());
+    }
+    // Calls go on, 0, 60 and 80 of them beyond the free ones; pages only within the day.
+    assert_eq!(charged, [800, 500 + 90, 800 + 120]);
+}
+
+#[test]
+fn a_charge_that_is_repeated_with_another_moment_is_counted_where_that_is() {
+    let shop = shop(graduated());
+    let count = |moment: &str| {
+        let (key, began) = ("key".parse().unwrap(), moment.parse().unwrap());
+        let before = wait(meter().count_charge(&shop.guard, &account(), &key, began, &calls(5))).unwrap();
+        shop.at(moment);
+        (before.get("calls"), shop.used())
+    };
+    let five = Quantity::from(5_u64);
+    assert_eq!(count("2026-03-31T23:59:59.000000Z"), (Quantity::ZERO, five));
+    assert_eq!(count("2026-03-01T00:00:00.000000Z"), (Quantity::ZERO, five));
+    assert_eq!(count("2026-04-01T00:00:00.000000Z"), (Quantity::ZERO, five));
+}
+
+#[test]
 fn what_was_used_decides_what_is_held_and_covered() {
     let shop = shop(graduated());
     let held = |used: u64| {
