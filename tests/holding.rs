@@ -224,7 +224,7 @@ fn what_others_take_does_not_keep_a_hold_too_small() {
         cut += 1;
         (0..100).for_each(|_| drop(run(&guard, job(), 1)));
     }
-    assert!((1..=10).contains(&cut), "{cut}");
+    assert!((1..=15).contains(&cut), "{cut}");
     // And the small one is held for no more than before, or little more.
     assert!(held(&guard, job()).amount().minor() <= 10);
 }

@@ -316,7 +316,7 @@ impl UsageForecast {
     /// is not known. If as much as was [predicted](Self::predict) had been held, the prediction did not suffice. If less had,
     /// because the balance was short or the hold could not grow, nothing is learned. What was stopped at its ceiling took that.
     ///
-    /// What did not suffice is taken for half of what the work would have taken. So a key whose work is stopped each time is
+    /// The work is taken to have needed half as much again as did not suffice. So a key whose work is stopped each time is
     /// soon held for as it needs, however little such work takes under the others of its root.
     ///
     /// ```
@@ -334,14 +334,14 @@ impl UsageForecast {
     ///     forecast.learn_stopped(&other, prediction, prediction.units() + 1);
     ///     stopped += 1;
     /// }
-    /// assert!(stopped <= 10, "{stopped}");
+    /// assert!(stopped <= 15, "{stopped}");
     /// ```
     pub fn learn_stopped(&mut self, path: &KeyPath, prediction: Prediction, units: u64) {
         let was_held = matches!(prediction.basis, Basis::Claim(_)) && units >= prediction.units;
         if units >= prediction.ceiling {
             self.enter(path, prediction, units, false);
         } else if was_held {
-            self.enter(path, prediction, units.saturating_mul(2).min(prediction.ceiling), true);
+            self.enter(path, prediction, units.saturating_add(units / 2).min(prediction.ceiling), true);
         }
     }
 

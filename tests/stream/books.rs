@@ -8,7 +8,7 @@ use billing_guard::{Clock, EntryKind, Hold, Holding, ManualClock, OnDrop, OverCa
 use super::away::LATE;
 use super::*;
 
-#[derive(Clone, Debug)]
+#[derive(Clone, Copy, Debug)]
 enum Step {
     Open {
         holding: Holding,
@@ -188,7 +188,7 @@ impl Books {
     fn step(&mut self, step: Step) -> Result<(), TestCaseError> {
         match step {
             Step::Open { holding, most, first, budget, on_drop } => {
-                self.open(holding, most, first, budget, on_drop)?
+                self.open(holding, most, first, budget, on_drop)?;
             }
             Step::Ask { work, piece } if !self.open.is_empty() => {
                 let work = &self.open[work % self.open.len()];

@@ -83,7 +83,7 @@ fn once_its_end_was_asked_for_no_more_is_within() {
         }
         let statement = wait(guard.statement(StatementRequest::new(account()))).unwrap();
         let charged = statement.entries().iter().filter(|entry| entry.kind() == EntryKind::Charge);
-        let charged: Vec<_> = charged.map(|entry| entry.amount()).collect();
+        let charged: Vec<_> = charged.map(billing_guard::Entry::amount).collect();
         assert!(charged.is_empty() || charged == [cents(-4), cents(-4)], "{charged:?}");
     }
 }
