@@ -133,14 +133,17 @@ impl Job {
         } else {
             ceiling(&|name, most| start(name).map_or(most, |start| start.first))?
         };
-        let shrinks = self.bounded().any(|(name, ..)| self.down_to_of(name).is_some());
-        let minimum = if shrinks || !starts.is_empty() {
+        let may_shrink = |name: &str| match start(name) {
+            Some(start) => start.least < start.first,
+            None => self.down_to_of(name).is_some(),
+        };
+        let minimum = if self.bounded().any(|(name, ..)| may_shrink(name)) {
             ceiling(&|name, most| match start(name) {
                 Some(start) => start.least,
                 None => self.down_to_of(name).unwrap_or(most),
             })?
         } else {
-            amount
+            first
         };
         Ok(Estimate { tariff, amount, first, minimum, starts })
     }

@@ -30,8 +30,6 @@ impl KeyPath {
     /// A path of one level: all work of this kind.
     #[must_use]
     pub fn new(kind: &str) -> Self {
-        // The offset basis of FNV-1a with 128 bits.
-        const START: u128 = 0x6c62_272e_07bb_0142_62b8_2175_6295_c58d;
         Self { levels: [digest(START, kind.as_bytes()), 0, 0, 0], count: 1 }
     }
 
@@ -51,8 +49,10 @@ impl KeyPath {
 
     /// The same path for one of several quantities.
     pub(crate) fn about(mut self, name: &str) -> Self {
+        // Every job asks for this, so the name is read once and not for each level.
+        let mark = digest(digest(START, name.as_bytes()), b"q");
         for level in self.levels.iter_mut().take(usize::from(self.count)) {
-            *level = digest(digest(*level, name.as_bytes()), b"q");
+            *level = (*level ^ mark).wrapping_mul(PRIME);
         }
         self
     }
@@ -74,9 +74,12 @@ impl KeyPath {
     }
 }
 
+/// The offset basis of FNV-1a with 128 bits, and its prime.
+const START: u128 = 0x6c62_272e_07bb_0142_62b8_2175_6295_c58d;
+const PRIME: u128 = 0x0000_0000_0100_0000_0000_0000_0000_013b;
+
 /// FNV-1a with 128 bits, begun from any state and closed with the length, so that `ab`, `c` and `a`, `bc` differ.
 fn digest(start: u128, text: &[u8]) -> u128 {
-    const PRIME: u128 = 0x0000_0000_0100_0000_0000_0000_0000_013b;
     let step = |state: u128, byte: u8| (state ^ u128::from(byte)).wrapping_mul(PRIME);
     let length = u64::try_from(text.len()).unwrap_or(u64::MAX).to_be_bytes();
     text.iter().chain(&length).fold(start, |state, byte| step(state, *byte))
