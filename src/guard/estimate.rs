@@ -18,8 +18,6 @@ use crate::usage::{Quantity, QuantityName};
 #[derive(Clone, Debug)]
 pub(crate) struct Estimate {
     pub(crate) tariff: Arc<Tariff>,
-    /// All of it at its most.
-    pub(crate) amount: Amount,
     /// What to hold at first.
     pub(crate) first: Amount,
     /// The least that will do to begin.
@@ -29,11 +27,19 @@ pub(crate) struct Estimate {
 }
 
 impl Estimate {
-    /// What [`amount`](Self::amount) is made of.
-    pub(crate) fn lines(&self, job: &Job) -> Vec<Line> {
+    /// All of it at its most. Only who asks needs it.
+    pub(crate) fn amount(&self, job: &Job) -> Result<Amount, Error> {
+        if self.starts.is_empty() {
+            return Ok(self.first);
+        }
         let all = job.extents_as(|_, most| most);
-        // It was priced so, so it can be again.
-        self.tariff.ceiling_lines_of(&all, self.amount.unit()).unwrap_or_default()
+        self.tariff.ceiling_of(&all, self.first.unit()).map_err(|error| Error::from_price(&error))
+    }
+
+    /// What [`amount`](Self::amount) is made of.
+    pub(crate) fn lines(&self, job: &Job) -> Result<Vec<Line>, Error> {
+        let all = job.extents_as(|_, most| most);
+        self.tariff.ceiling_lines_of(&all, self.first.unit()).map_err(|error| Error::from_price(&error))
     }
 }
 
@@ -127,12 +133,7 @@ impl Job {
             tariff.ceiling_of(&quantities, prices.unit()).map_err(|error| Error::from_price(&error))
         };
         let start = |name: &str| starts.iter().find(|start| start.name == name);
-        let amount = ceiling(&|_, most| most)?;
-        let first = if starts.is_empty() {
-            amount
-        } else {
-            ceiling(&|name, most| start(name).map_or(most, |start| start.first))?
-        };
+        let first = ceiling(&|name, most| start(name).map_or(most, |start| start.first))?;
         let may_shrink = |name: &str| match start(name) {
             Some(start) => start.least < start.first,
             None => self.down_to_of(name).is_some(),
@@ -145,7 +146,7 @@ impl Job {
         } else {
             first
         };
-        Ok(Estimate { tariff, amount, first, minimum, starts })
+        Ok(Estimate { tariff, first, minimum, starts })
     }
 
     /// What each quantity can come to, with those that begin smaller as they begin.

@@ -85,7 +85,7 @@ mod tests {
         // Ten cents each to ten rows, five cents each of all of them beyond.
         let tiers = crate::price::Tiers::new().up_to(10_u64, "0.10").unwrap().beyond("0.05").unwrap();
         let tariff = Tariff::new().volume("rows", tiers).unwrap().per_unit("images", "0.01").unwrap();
-        let estimate = |job: &Job| estimated(job, &tariff).amount.minor();
+        let estimate = |job: &Job| estimated(job, &tariff).first.minor();
         let job = Job::new("query").at_most("rows", 15_u64);
         assert_eq!((estimate(&job), estimate(&Job::new("query").exact("rows", 15_u64))), (100, 75));
         assert_eq!(named(&fits(&job, &tariff, usd().minor(99))), [("rows", 9)]);

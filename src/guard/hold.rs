@@ -96,8 +96,6 @@ pub struct Hold {
     /// guard observes.
     pub(super) tariff: Option<Arc<Tariff>>,
     pub(super) job: Job,
-    /// What the job comes to at most.
-    pub(super) most: Amount,
     /// What was to be held at first.
     pub(super) first: Amount,
     /// The quantities that were not to be held for in full, and what the forecast said of them until it has learned.
@@ -123,7 +121,6 @@ impl Hold {
             observed: None,
             tariff: Some(estimate.tariff),
             job,
-            most: estimate.amount,
             first: estimate.first,
             starts: estimate.starts,
             progress: Mutex::new(progress),
@@ -139,9 +136,9 @@ impl Hold {
         would_be: Error,
     ) -> Self {
         let nothing = guard.unit.zero();
-        let (most, first, starts, tariff) = match estimate {
-            Some(Estimate { tariff, amount, first, starts, .. }) => (amount, first, starts, Some(tariff)),
-            None => (nothing, nothing, Vec::new(), None),
+        let (first, starts, tariff) = match estimate {
+            Some(Estimate { tariff, first, starts, .. }) => (first, starts, Some(tariff)),
+            None => (nothing, Vec::new(), None),
         };
         Self {
             guard,
@@ -150,7 +147,6 @@ impl Hold {
             observed: Some(would_be),
             tariff,
             job,
-            most,
             first,
             starts,
             progress: Mutex::new(Progress::new(None, Vec::new(), Instant::now())),

@@ -64,6 +64,8 @@ pub struct Quote {
 pub(super) struct Unanswered {
     job: Job,
     estimate: Estimate,
+    amount: Amount,
+    lines: Vec<Line>,
     held: Amount,
     limits: Limits,
 }
@@ -89,18 +91,19 @@ impl Unanswered {
             lifetime: guard.lifetime(job),
         };
         let held = guard.to_hold(job, estimate.first);
-        Ok(Self { job: job.clone(), estimate, held, limits })
+        let (amount, lines) = (estimate.amount(job)?, estimate.lines(job)?);
+        Ok(Self { job: job.clone(), estimate, amount, lines, held, limits })
     }
 
     pub(super) fn answered(self, balance: Balance) -> Quote {
-        let Self { job, estimate, held, limits } = self;
+        let Self { job, estimate, amount, lines, held, limits } = self;
         let mut quote = Quote {
-            estimate: estimate.amount,
+            estimate: amount,
             minimum: estimate.minimum,
             held,
             balance,
             would_fit: Vec::new(),
-            lines: estimate.lines(&job),
+            lines,
             limits,
         };
         let most = if quote.spendable() < held.minor() { held.unit().minor(quote.spendable()) } else { held };

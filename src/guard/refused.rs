@@ -40,7 +40,7 @@ impl Inner {
         }
         let prices = self.prices.read();
         let priced = job.others.iter().filter_map(|(label, price)| {
-            let estimate = job.estimate_at(price, Vec::new(), &prices, &*self.clock).ok()?.amount;
+            let estimate = job.estimate_at(price, Vec::new(), &prices, &*self.clock).ok()?.first;
             (estimate.minor() <= spendable.minor()).then(|| Alternative::new(label.clone(), estimate))
         });
         let mut alternatives: Vec<_> = priced.collect();

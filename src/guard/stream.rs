@@ -226,8 +226,16 @@ impl Hold {
             Some(further) => further.minor(),
             None => needed.saturating_add(needed / 2),
         };
-        let most = self.guard.to_hold(&self.job, self.most).minor();
+        let most = self.guard.to_hold(&self.job, self.most()).minor();
         need.cost.unit().minor(ahead.min(most).max(needed))
+    }
+
+    /// What the job comes to at most.
+    fn most(&self) -> Amount {
+        let all = self.job.extents_as(|_, most| most);
+        let most = self.tariff.as_ref().map(|tariff| tariff.ceiling_of(&all, self.guard.unit));
+        // More than any amount is no bound.
+        most.and_then(Result::ok).unwrap_or_else(|| self.guard.unit.minor(i64::MAX))
     }
 
     /// What the work comes to if every quantity that is forecast goes as far as is likely from where it is. `None` if none is
