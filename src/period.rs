@@ -379,15 +379,15 @@ pub enum Weekday {
 }
 
 impl Weekday {
-    /// All of them, in the order of a week.
-    pub(crate) const ALL: [Self; 7] = [
-        Self::Monday,
-        Self::Tuesday,
-        Self::Wednesday,
-        Self::Thursday,
-        Self::Friday,
-        Self::Saturday,
-        Self::Sunday,
+    /// All of them with their names, in the order of a week.
+    pub(crate) const NAMED: [(&'static str, Self); 7] = [
+        ("monday", Self::Monday),
+        ("tuesday", Self::Tuesday),
+        ("wednesday", Self::Wednesday),
+        ("thursday", Self::Thursday),
+        ("friday", Self::Friday),
+        ("saturday", Self::Saturday),
+        ("sunday", Self::Sunday),
     ];
 }
 

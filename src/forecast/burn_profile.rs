@@ -190,7 +190,8 @@ impl BurnProfile {
     /// What it spends in each hour of a week, rounded up: Monday's from midnight on, then Tuesday's, each with its hour from 0
     /// to 23 on the clocks of the spending.
     pub fn week(&self) -> impl Iterator<Item = (Weekday, u32, Amount)> {
-        let weights = Weekday::ALL.into_iter().flat_map(|day| (0..24_u32).map(move |hour| (day, hour)));
+        let weights =
+            Weekday::NAMED.into_iter().flat_map(|(_, day)| (0..24_u32).map(move |hour| (day, hour)));
         weights.zip(&self.rhythm.week).map(|((day, hour), weight)| {
             let hour_weight = u128::from(*weight).saturating_mul(Self::HOUR_SECONDS.into());
             (day, hour, self.expected(hour_weight))

@@ -176,10 +176,7 @@ fn moment(minutes: i64) -> Timestamp {
 
 fn when() -> BoxedStrategy<When> {
     let names = proptest::sample::subsequence(NAMES.to_vec(), 1..4);
-    let day = |day: usize| {
-        use Weekday::{Friday, Monday, Saturday, Sunday, Thursday, Tuesday, Wednesday};
-        [Monday, Tuesday, Wednesday, Thursday, Friday, Saturday, Sunday][day]
-    };
+    let day = |day: usize| Weekday::NAMED[day].1;
     let days = proptest::option::of(proptest::collection::vec((0_usize..7).prop_map(day), 0..5));
     prop_oneof![
         4 => (names, quantity(), any::<bool>()).prop_map(|(names, bound, reached)| {

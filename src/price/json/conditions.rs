@@ -21,16 +21,6 @@ const KINDS: [Kind<When>; 5] = [
     Kind { name: "daily_from", others: &["until", "on", "offset_minutes"], read: daily },
 ];
 
-const DAYS: [(&str, Weekday); 7] = [
-    ("monday", Weekday::Monday),
-    ("tuesday", Weekday::Tuesday),
-    ("wednesday", Weekday::Wednesday),
-    ("thursday", Weekday::Thursday),
-    ("friday", Weekday::Friday),
-    ("saturday", Weekday::Saturday),
-    ("sunday", Weekday::Sunday),
-];
-
 pub(super) fn read(value: Value<'_, '_>, found: &mut Found) -> Option<When> {
     let when = value.one_of(&KINDS, found)?;
     when.check().map_err(|problem| found.add(value.place, problem)).ok()?;
@@ -113,8 +103,8 @@ fn time<'a>(value: Value<'a, '_>, found: &mut Found) -> Option<Cow<'a, str>> {
 
 fn days(value: Value<'_, '_>, found: &mut Found) -> Option<Vec<Weekday>> {
     let mut all = Vec::new();
-    for value in value.list(DAYS.len(), found)?.each() {
-        match value.word(&DAYS, found) {
+    for value in value.list(Weekday::NAMED.len(), found)?.each() {
+        match value.word(&Weekday::NAMED, found) {
             Some(day) if all.contains(&day) => found.add(value.place, BookProblem::Repeated),
             day => all.extend(day),
         }
@@ -129,8 +119,8 @@ fn write_daily(window: &Window) -> Json {
     };
     let mut fields = vec![("daily_from", time(window.from)), ("until", time(window.until))];
     let begins_on = |day: Weekday| window.days & 1_u8.wrapping_shl(day as u32) != 0;
-    if !DAYS.iter().all(|(_, day)| begins_on(*day)) {
-        let days = DAYS.iter().filter(|(_, day)| begins_on(*day));
+    if !Weekday::NAMED.iter().all(|(_, day)| begins_on(*day)) {
+        let days = Weekday::NAMED.iter().filter(|(_, day)| begins_on(*day));
         fields.push(("on", Json::List(days.map(|(name, _)| Json::text(name)).collect())));
     }
     if window.offset != 0 {

@@ -20,16 +20,6 @@ const ZONES: [(&str, u16); 7] = [
     ("Asia/Tokyo", 540),
 ];
 
-const DAYS: [(&str, Weekday); 7] = [
-    ("monday", Weekday::Monday),
-    ("tuesday", Weekday::Tuesday),
-    ("wednesday", Weekday::Wednesday),
-    ("thursday", Weekday::Thursday),
-    ("friday", Weekday::Friday),
-    ("saturday", Weekday::Saturday),
-    ("sunday", Weekday::Sunday),
-];
-
 /// Other prices, and when they are in force.
 pub(super) struct OffPeak<'a> {
     pub(super) windows: Vec<When>,
@@ -78,7 +68,7 @@ pub(super) fn read(block: &RawValue) -> Option<OffPeak<'_>> {
     let mut windows = Vec::new();
     for rule in &rules {
         let days = match &rule.weekdays {
-            None => DAYS.iter().map(|(_, day)| *day).collect(),
+            None => Weekday::NAMED.iter().map(|(_, day)| *day).collect(),
             Some(days) => days.iter().map(Day::weekday).collect::<Option<Vec<_>>>()?,
         };
         for hours in rule.hours_utc.each() {
@@ -104,11 +94,11 @@ impl Hours {
 impl Day {
     fn weekday(&self) -> Option<Weekday> {
         match self {
-            Self::Number(number) => DAYS.get(number.checked_sub(1)?).map(|(_, day)| *day),
+            Self::Number(number) => Weekday::NAMED.get(number.checked_sub(1)?).map(|(_, day)| *day),
             Self::Name(name) => {
                 let name = name.trim().to_lowercase();
                 let known = |full: &str| full == name || full.get(..3) == Some(&name);
-                DAYS.iter().find(|(full, _)| known(full)).map(|(_, day)| *day)
+                Weekday::NAMED.iter().find(|(full, _)| known(full)).map(|(_, day)| *day)
             }
         }
     }
