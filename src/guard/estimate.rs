@@ -53,6 +53,13 @@ pub(crate) struct Start {
     pub(crate) expected: Option<Expected>,
 }
 
+impl Start {
+    /// The one of this quantity, if it does not begin with all of it.
+    pub(crate) fn of<'a>(starts: &'a [Self], name: &str) -> Option<&'a Self> {
+        starts.iter().find(|start| start.name == name)
+    }
+}
+
 impl Inner {
     /// Prices a job of this account.
     pub(super) fn estimate(&self, account: &AccountId, job: &Job) -> Result<Estimate, Error> {
@@ -76,18 +83,17 @@ impl Inner {
             });
             return own.collect();
         }
+        let path = job.path_for(account);
         let forecast = self.forecast.read();
         let starts = job.bounded().map(|(name, _, most)| {
-            let path = job.path_of(account, name);
             let own = job.beginning_of(name);
-            let expected = Expected::of(&forecast, path, most, holding);
+            let expected = Expected::of(&forecast, path.about(name), most, holding);
             let first = own.unwrap_or_else(|| expected.first(holding, most));
             let usual = self.policy.shrink_to.filter(|_| own.is_none()).zip(expected.usual(&forecast));
             let enough = usual.map_or(first, |(percent, usual)| {
                 let units = u128::from(usual).saturating_mul(percent.into()).div_ceil(100);
                 let units = u64::try_from(units).unwrap_or(u64::MAX);
-                let enough = expected.quantity(units, most);
-                enough.min(first)
+                expected.quantity(units, most).min(first)
             });
             Start { name: name.clone(), first, least: least_of(job, name, enough), expected: Some(expected) }
         });
@@ -105,13 +111,12 @@ impl Job {
         self.beginning.iter().find(|(known, _)| known == name).map(|(_, first)| *first)
     }
 
-    /// What is like it, as far as this quantity goes.
-    fn path_of(&self, account: &AccountId, name: &str) -> KeyPath {
-        let path = self.path.unwrap_or_else(|| {
+    /// What is like it.
+    fn path_for(&self, account: &AccountId) -> KeyPath {
+        self.path.unwrap_or_else(|| {
             let path = KeyPath::new(&self.price).then(account.as_str());
             self.largest_known().map_or(path, |largest| path.sized(largest.whole()))
-        });
-        path.about(name)
+        })
     }
 
     /// Prices it at any price, beginning so. The job has been checked.
@@ -128,21 +133,18 @@ impl Job {
             Some(used) => Arc::new(Tariff::clone(&tariff).after(used.clone())),
             None => tariff,
         };
-        let ceiling = |quantities: &dyn Fn(&str, Quantity) -> Quantity| {
-            let quantities = self.extents_as(quantities);
-            tariff.ceiling_of(&quantities, prices.unit()).map_err(|error| Error::from_price(&error))
-        };
-        let start = |name: &str| starts.iter().find(|start| start.name == name);
-        let first = ceiling(&|name, most| start(name).map_or(most, |start| start.first))?;
-        let may_shrink = |name: &str| match start(name) {
+        let unpriced = |error| Error::from_price(&error);
+        let first = tariff.ceiling_of(&self.extents_from(&starts), prices.unit()).map_err(unpriced)?;
+        let may_shrink = |name: &str| match Start::of(&starts, name) {
             Some(start) => start.least < start.first,
             None => self.down_to_of(name).is_some(),
         };
         let minimum = if self.bounded().any(|(name, ..)| may_shrink(name)) {
-            ceiling(&|name, most| match start(name) {
+            let least = self.extents_as(|name, most| match Start::of(&starts, name) {
                 Some(start) => start.least,
                 None => self.down_to_of(name).unwrap_or(most),
-            })?
+            });
+            tariff.ceiling_of(&least, prices.unit()).map_err(unpriced)?
         } else {
             first
         };
@@ -154,8 +156,6 @@ impl Job {
         &'a self,
         starts: &'a [Start],
     ) -> impl Iterator<Item = Bounded<'a>> + Clone {
-        self.extents_as(move |name, most| {
-            starts.iter().find(|start| start.name == name).map_or(most, |start| start.first)
-        })
+        self.extents_as(move |name, most| Start::of(starts, name).map_or(most, |start| start.first))
     }
 }

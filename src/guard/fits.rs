@@ -1,6 +1,6 @@
 //! How much of a job would fit into what there is.
 
-use super::estimate::Estimate;
+use super::estimate::{Estimate, Start};
 use super::job::Job;
 use crate::amount::Amount;
 use crate::refusal::Fit;
@@ -16,8 +16,7 @@ pub(crate) fn fits(job: &Job, estimate: &Estimate, spendable: Amount) -> Vec<Fit
             let others = job.extents_from(&estimate.starts);
             let covered = estimate.tariff.covers_with(spendable, name, &others).unwrap_or(Quantity::ZERO);
             // Asked for no more than this, it would be held for no more than this.
-            let held =
-                estimate.starts.iter().find(|start| start.name == *name).map_or(most, |start| start.first);
+            let held = Start::of(&estimate.starts, name).map_or(most, |start| start.first);
             let fits = !covered.is_zero() && covered >= least && covered < held;
             fits.then(|| Fit::new(name.clone(), covered))
         })

@@ -2,6 +2,7 @@
 
 use std::time::Instant;
 
+use super::estimate::Start;
 use super::hold::Hold;
 use super::progress::{Held, Renewal};
 use crate::amount::Amount;
@@ -243,7 +244,7 @@ impl Hold {
     fn further(&self, used: &Usage) -> Option<Amount> {
         let tariff = self.tariff.as_ref()?;
         let expected = |name: &str| {
-            let start = self.starts.iter().find(|start| start.name == name)?;
+            let start = Start::of(&self.starts, name)?;
             Some((start.first, start.expected.as_ref()?))
         };
         self.starts.iter().find(|start| start.expected.is_some())?;
