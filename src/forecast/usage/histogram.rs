@@ -196,7 +196,7 @@ fn scaled(number: u32, numerator: u32, denominator: u32) -> u32 {
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use std::collections::BTreeMap;
 
     use proptest::prelude::*;
@@ -206,10 +206,24 @@ mod tests {
     use crate::forecast::usage::scale::tests::quantities;
     use crate::forecast::usage::scale::{CELL, units_at};
 
-    fn filled(units: impl IntoIterator<Item = u64>) -> Histogram {
+    pub(crate) fn filled(units: impl IntoIterator<Item = u64>) -> Histogram {
         let mut histogram = Histogram::new();
         units.into_iter().for_each(|units| histogram.add(units));
         histogram
+    }
+
+    /// So many rounds of these quantities, and the weights of all cells there are, counted without limits.
+    fn with_map(units: &[u64], rounds: usize) -> (Histogram, BTreeMap<u16, u32>) {
+        let (mut histogram, mut map) = (Histogram::new(), BTreeMap::<u16, u32>::new());
+        for (number, units) in units.iter().cycle().take(units.len() * rounds).enumerate() {
+            histogram.add(*units);
+            *map.entry(cell_of(*units)).or_default() +=
+                16 + 16 * (u32::try_from(number).unwrap() % 1_000) / 1_000;
+            if number % 1_000 == 999 {
+                map.values_mut().for_each(|weight| *weight /= 2);
+            }
+        }
+        (histogram, map)
     }
 
     fn position(histogram: &Histogram, tail_permille: u16) -> u64 {
@@ -224,14 +238,7 @@ mod tests {
             repeat in 1_usize..60,
             tail in 1_u16..1_000,
         ) {
-            let (mut histogram, mut map) = (Histogram::new(), BTreeMap::<u16, u32>::new());
-            for (number, units) in units.iter().cycle().take(units.len() * repeat).enumerate() {
-                histogram.add(*units);
-                *map.entry(cell_of(*units)).or_default() += 16 + 16 * (u32::try_from(number).unwrap() % 1_000) / 1_000;
-                if number % 1_000 == 999 {
-                    map.values_mut().for_each(|weight| *weight /= 2);
-                }
-            }
+            let (histogram, map) = with_map(&units, repeat);
             for place in 0..512 {
                 let wanted = map.get(&place).copied().unwrap_or(0);
                 prop_assert_eq!(u32::from(histogram.weight_at(place)), wanted, "at {}", place);
@@ -255,14 +262,7 @@ mod tests {
             repeat in 1_usize..60,
             tail in 1_u16..1_000,
         ) {
-            let (mut histogram, mut map) = (Histogram::new(), BTreeMap::<u16, u32>::new());
-            for (number, units) in units.iter().cycle().take(units.len() * repeat).enumerate() {
-                histogram.add(*units);
-                *map.entry(cell_of(*units)).or_default() += 16 + 16 * (u32::try_from(number).unwrap() % 1_000) / 1_000;
-                if number % 1_000 == 999 {
-                    map.values_mut().for_each(|weight| *weight /= 2);
-                }
-            }
+            let (histogram, map) = with_map(&units, repeat);
             let total: u32 = map.values().sum();
             let found = position(&histogram, tail).div_ceil(CELL);
             let above: u32 = map.range(u16::try_from(found).unwrap()..).map(|(_, weight)| *weight).sum();

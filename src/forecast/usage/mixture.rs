@@ -104,13 +104,8 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+    use crate::forecast::usage::histogram::tests::filled;
     use crate::forecast::usage::scale::position_after;
-
-    fn filled(units: impl IntoIterator<Item = u64>) -> Histogram {
-        let mut histogram = Histogram::new();
-        units.into_iter().for_each(|units| histogram.add(units));
-        histogram
-    }
 
     proptest! {
         /// Against the same in floating point.
